@@ -1,0 +1,90 @@
+/**
+ * Every error Rowbeat itself raises. One tree, one code each, one sentence that names what is wrong and how to
+ * mend it. The API maps `code` to a status in one table (api/problem.ts); docs/reference/errors.md lists them all.
+ *
+ *   RowbeatError            code, message, cause, toJSON()
+ *   ├─ ConfigError          RB_CONFIG_INVALID                      at start, never later
+ *   ├─ DefinitionError      RB_TASK_DUPLICATE  RB_TASK_UNKNOWN  RB_TASK_INVALID
+ *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE   nothing was written
+ *   ├─ RunError             what a result carries: rebuilt from the row as data
+ *   │  ├─ RunFailed  RunRevoked  WorkerLost  AttemptsExhausted
+ *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE
+ *   ├─ StoreError           RB_DB_UNREACHABLE  RB_SCHEMA_BEHIND  RB_SCHEMA_AHEAD  RB_DB_TOO_OLD  RB_QUEUE_UNKNOWN_VERSION
+ *   └─ AccessError          RB_KEY_INVALID  RB_SCOPE_MISSING
+ *
+ * Retry, Snooze and Discard are not errors: see tasks/signals.ts.
+ */
+
+/** One place in the input that is wrong; `pointer` is an RFC 6901 JSON pointer such as `/input/x`. */
+export interface Fault {
+  pointer: string
+  detail: string
+}
+
+/** An error as it is stored in `rowbeat.results.error` and answered by REST: data, never a class to revive. */
+export interface ErrorData {
+  name: string
+  message: string
+  code: string | null
+  stack: string | null
+  cause: ErrorData | null
+}
+
+export class RowbeatError extends Error {
+  readonly code: string
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+  toJSON(): { name: string; code: string; message: string } {
+    return { name: this.name, code: this.code, message: this.message }
+  }
+}
+
+export class ConfigError extends RowbeatError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('RB_CONFIG_INVALID', message, options)
+  }
+}
+
+export class DefinitionError extends RowbeatError {}
+
+/** The run was not accepted and nothing was written. `faults` names each wrong place. */
+export class EnqueueError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
+    super(code, message, options)
+    this.faults = faults
+  }
+}
+
+export class ResultError extends RowbeatError {}
+export class StoreError extends RowbeatError {}
+export class AccessError extends RowbeatError {}
+
+/** How a finished run ended when it did not succeed; `data` is the stored error, whole. */
+export class RunError extends RowbeatError {
+  readonly runId: string
+  readonly reason: string
+  readonly data: ErrorData | null
+  constructor(code: string, runId: string, reason: string, data: ErrorData | null) {
+    super(code, data ? `${data.name}: ${data.message}` : `run ${runId} ended: ${reason}`)
+    this.runId = runId
+    this.reason = reason
+    this.data = data
+    if (data?.stack) this.stack = data.stack
+  }
+}
+export class RunFailed extends RunError {}
+export class AttemptsExhausted extends RunFailed {}
+export class RunTimedOut extends RunFailed {}
+export class WorkerLost extends RunFailed {}
+export class RunRevoked extends RunError {}
+
+/** Programming faults inside Rowbeat itself: an invariant did not hold. Never expected, never caught by us. */
+export class InvariantError extends RowbeatError {
+  constructor(message: string) {
+    super('RB_INVARIANT', message)
+  }
+}
