@@ -1,0 +1,170 @@
+/**
+ * Configuration from the environment: the only file that knows the names of variables. Flags beat the environment,
+ * the environment beats the defaults here. An unknown `ROWBEAT_` variable is refused at start, because a mistyped
+ * setting that is silently ignored is found out much later, in production.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { durationMs } from './duration.ts'
+import { ConfigError } from './errors.ts'
+
+/** Environment variables as plain data. */
+export type Environment = Record<string, string | undefined>
+
+export interface Config {
+  readonly port: number
+  readonly host: string
+  /** null: `rowbeat start` runs its own PostgreSQL; other commands read credentials.json in the data directory. */
+  readonly databaseUrl: string | null
+  readonly dataDir: string
+  readonly taskGlobs: readonly string[]
+  /** A module with `export async function routes(app, { rowbeat, databaseUrl })`, mounted beside the REST API. */
+  readonly app: string | null
+  readonly timezone: string
+  readonly resultRetentionMs: number
+  /** Running runs at once for a queue that names no number of its own. */
+  readonly concurrency: number
+  /** Queue -> running runs at once in one worker process. */
+  readonly queues: Readonly<Record<string, number>>
+  readonly graceMs: number
+  readonly logLevel: string
+  /** false behind PgBouncer in transaction mode: no prepared statements. */
+  readonly prepare: boolean
+  /** Rows of one queue that may wait in the hot table before the rest is parked as overflow. */
+  readonly hotLimit: number
+  readonly adminEmail: string
+  readonly adminPassword: string | null
+  readonly smtpUrl: string | null
+}
+
+const KNOWN = [
+  'ROWBEAT_DATA_DIR',
+  'ROWBEAT_TASKS',
+  'ROWBEAT_APP',
+  'ROWBEAT_TIMEZONE',
+  'ROWBEAT_RESULT_RETENTION',
+  'ROWBEAT_CONCURRENCY',
+  'ROWBEAT_QUEUES',
+  'ROWBEAT_GRACE',
+  'ROWBEAT_LOG_LEVEL',
+  'ROWBEAT_PREPARE',
+  'ROWBEAT_HOT_LIMIT',
+  'ROWBEAT_ADMIN_EMAIL',
+  'ROWBEAT_ADMIN_PASSWORD',
+] as const
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/** This process's environment, with `.env` of the working directory under it. */
+export function readEnvironment(cwd: string = process.cwd()): Environment {
+  const file = resolve(cwd, '.env')
+  return { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env }
+}
+
+/** Reads the configuration; `flags` (from the command line) win. Throws ConfigError: one sentence, what and how to mend. */
+export function readConfig(env: Environment, flags: Partial<Config> = {}): Config {
+  refuseUnknown(env)
+  const concurrency = flags.concurrency ?? integer(env, 'ROWBEAT_CONCURRENCY', 10, 1, 10_000)
+  const queues = flags.queues ?? parseQueues(env.ROWBEAT_QUEUES ?? 'default,high', concurrency)
+  const defined = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
+  return Object.freeze({
+    port: integer(env, 'PORT', 4000, 0, 65_535),
+    host: env.HOST || '127.0.0.1',
+    databaseUrl: databaseUrl(env),
+    dataDir: resolve(env.ROWBEAT_DATA_DIR || '.rowbeat'),
+    taskGlobs: (env.ROWBEAT_TASKS ?? 'tasks/**/*.{ts,js,mjs},src/**/tasks.{ts,js,mjs}')
+      .split(/,(?![^{]*\})/)
+      .filter(Boolean),
+    app: env.ROWBEAT_APP || null,
+    timezone: zone(env.ROWBEAT_TIMEZONE ?? 'UTC'),
+    resultRetentionMs: durationMs(env.ROWBEAT_RESULT_RETENTION ?? '30 days', 'ROWBEAT_RESULT_RETENTION'),
+    graceMs: durationMs(env.ROWBEAT_GRACE ?? '25s', 'ROWBEAT_GRACE'),
+    logLevel: oneOf(env, 'ROWBEAT_LOG_LEVEL', 'info', LEVELS),
+    prepare: oneOf(env, 'ROWBEAT_PREPARE', 'true', ['true', 'false']) === 'true',
+    hotLimit: integer(env, 'ROWBEAT_HOT_LIMIT', 20_000, 100, 10_000_000),
+    adminEmail: env.ROWBEAT_ADMIN_EMAIL || 'admin@localhost',
+    adminPassword: env.ROWBEAT_ADMIN_PASSWORD || null,
+    smtpUrl: env.SMTP_URL || null,
+    ...defined,
+    concurrency,
+    queues,
+  })
+}
+
+/** `high:20,default:10` or `high,default` -> queue -> concurrency. */
+export function parseQueues(text: string, concurrency: number): Record<string, number> {
+  const queues: Record<string, number> = {}
+  for (const part of text
+    .split(',')
+    .map((p) => p.trim())
+    .filter(Boolean)) {
+    const match = /^([a-z][a-z0-9_-]{0,31})(?::(\d{1,5}))?$/.exec(part)
+    if (!match || match[2] === '0') {
+      throw new ConfigError(
+        `queues: "${part}" is not understood: write name or name:concurrency, as in "high:20,default:10".`,
+      )
+    }
+    queues[match[1]!] = match[2] ? Number(match[2]) : concurrency
+  }
+  if (Object.keys(queues).length === 0)
+    throw new ConfigError('queues: name at least one queue, as in "default:10".')
+  return queues
+}
+
+function refuseUnknown(env: Environment): void {
+  const known: readonly string[] = KNOWN
+  const unknown = Object.keys(env).find((name) => name.startsWith('ROWBEAT_') && !known.includes(name))
+  if (!unknown) return
+  throw new ConfigError(
+    `${unknown} is not a variable Rowbeat knows: unset it, or use one of ${KNOWN.join(', ')}.`,
+  )
+}
+
+/** DATABASE_URL, or the PG* variables libpq uses when PGHOST, PGSERVICE's siblings PGDATABASE or PGUSER are set. */
+function databaseUrl(env: Environment): string | null {
+  if (env.DATABASE_URL) {
+    if (!/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
+      throw new ConfigError(
+        'DATABASE_URL must begin with postgres:// or postgresql://, as in postgres://user:password@host:5432/database.',
+      )
+    }
+    return env.DATABASE_URL
+  }
+  if (!env.PGHOST && !env.PGDATABASE) return null
+  const user = encodeURIComponent(env.PGUSER || env.USER || 'postgres')
+  const password = env.PGPASSWORD ? `:${encodeURIComponent(env.PGPASSWORD)}` : ''
+  const host = env.PGHOST || 'localhost'
+  const database = encodeURIComponent(env.PGDATABASE || env.PGUSER || env.USER || 'postgres')
+  const query = new URLSearchParams()
+  if (host.startsWith('/')) query.set('host', host)
+  if (env.PGSSLMODE) query.set('sslmode', env.PGSSLMODE)
+  const at = host.startsWith('/') ? 'localhost' : host
+  return `postgres://${user}${password}@${at}:${env.PGPORT || 5432}/${database}${query.size ? `?${query}` : ''}`
+}
+
+function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw new ConfigError(`${name} is "${text}": give a whole number from ${min} to ${max}.`)
+}
+
+function oneOf(env: Environment, name: string, fallback: string, allowed: readonly string[]): string {
+  const value = env[name] || fallback
+  if (allowed.includes(value)) return value
+  throw new ConfigError(`${name} is "${value}": use one of ${allowed.join(', ')}.`)
+}
+
+function zone(name: string): string {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: name })
+    return name
+  } catch (cause) {
+    throw new ConfigError(
+      `ROWBEAT_TIMEZONE is "${name}", which is no time zone: use an IANA name such as Europe/Kyiv.`,
+      { cause },
+    )
+  }
+}
