@@ -1,0 +1,69 @@
+/**
+ * Connections of our own: postgres.js for everything but graphile-worker's runner, which wants node-postgres. Each
+ * names its role in `application_name`, so that pg_stat_activity tells who is who, and has a deadline for connecting
+ * and keepalives, because a half-open connection says nothing at all.
+ */
+import postgres from 'postgres'
+import { StoreError } from '../errors.ts'
+import { isConnectionLoss } from './handle.ts'
+
+export interface ConnectOptions {
+  url: string
+  /** Shown in pg_stat_activity as `rowbeat <role>`. */
+  role: string
+  /** Connections at most; default 4. */
+  max?: number
+  /** false behind PgBouncer in transaction mode. */
+  prepare?: boolean
+}
+
+export type Sql = postgres.Sql
+
+/** A lazily connecting pool: nothing is opened until the first query. */
+export function connect({ url, role, max = 4, prepare = true }: ConnectOptions): Sql {
+  return postgres(url, {
+    max,
+    prepare,
+    connect_timeout: 10,
+    keep_alive: 10,
+    onnotice: () => {},
+    connection: { application_name: `rowbeat ${role}` },
+  })
+}
+
+/** Turns a connection failure into one sentence; any other error is returned as it is. */
+export function explainDatabaseError(error: unknown, url?: string): unknown {
+  const { code, message } = error as { code?: string; message?: string }
+  const where = url ? ` at ${describeUrl(url)}` : ''
+  if (code === '28P01' || code === '28000') {
+    return new StoreError(
+      'RB_DB_UNREACHABLE',
+      `PostgreSQL${where} refused the login: check the user and password in DATABASE_URL.`,
+      { cause: error },
+    )
+  }
+  if (code === '3D000') {
+    return new StoreError(
+      'RB_DB_UNREACHABLE',
+      `The database${where} does not exist: create it, or correct DATABASE_URL.`,
+      { cause: error },
+    )
+  }
+  if (isConnectionLoss(error)) {
+    return new StoreError(
+      'RB_DB_UNREACHABLE',
+      `PostgreSQL${where} cannot be reached (${code ?? message}): check that it runs and that DATABASE_URL is right.`,
+      { cause: error },
+    )
+  }
+  return error
+}
+
+function describeUrl(url: string): string {
+  try {
+    const { host, pathname } = new URL(url)
+    return `${host}${pathname}`
+  } catch {
+    return 'the address in DATABASE_URL'
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Statements that read runs, forget them and enqueue them. Documents come as JSON text, because clients parse
+ * timestamps and JSON each in their own way (and drizzle changes how a postgres.js client does).
+ */
+import type { Queryable } from '../handle.ts'
+
+/** The run's document as JSON text; null when the id is unknown. By index in each of the three places. */
+export async function readRun(db: Queryable, id: string): Promise<string | null> {
+  const [row] = await db.query<{ run: string }>(
+    `/* read_run */ select rowbeat.run_json_v1(r)::text as run from rowbeat.run($1::uuid) r`,
+    [id],
+  )
+  return row?.run ?? null
+}
+
+/** Deletes a finished run with what belongs to it; false when no finished run has this id. */
+export async function forgetRun(db: Queryable, id: string): Promise<boolean> {
+  const rows = await db.query(
+    `/* forget_run */
+with gone as (delete from rowbeat.results where id = $1::uuid returning id),
+  a as (delete from rowbeat.attempts where run_id in (select id from gone)),
+  l as (delete from rowbeat.logs where run_id in (select id from gone)),
+  p as (delete from rowbeat.progress where run_id in (select id from gone))
+select id from gone`,
+    [id],
+  )
+  return rows.length > 0
+}
+
+/** What enqueue answers for each body, in order. */
+export interface Enqueued {
+  id: string
+  created: boolean
+}
+
+/** Enqueues bodies of POST /v1/runs (JSON text of their array): all or none, one round trip, in the handle's transaction. */
+export async function enqueueRuns(db: Queryable, bodies: string): Promise<Enqueued[]> {
+  return await db.query<{ id: string; created: boolean }>(
+    `/* enqueue_runs */ select id::text as id, created from rowbeat.enqueue_many_v1($1::text::jsonb)`,
+    [bodies],
+  )
+}

@@ -1,0 +1,111 @@
+/**
+ * createRowbeat: the one place where tasks meet a database. A frozen record of bound functions, no global, no import
+ * order. `in(handle)` gives the same verbs inside a transaction of yours, so no verb needs a twin.
+ */
+import { connect } from '../db/connect.ts'
+import { driverOf, toQueryable, type DatabaseHandle } from '../db/handle.ts'
+import { ConfigError } from '../errors.ts'
+import { createRunHandle, createRunReader, type RunHandle } from '../results/handle.ts'
+import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
+import type { InputOf, OutputOf, Task } from '../tasks/task.ts'
+import { buildBody, createCoalescer, sendBodies, type EnqueueOptions, type RunBody } from './enqueue.ts'
+
+export interface RowbeatOptions {
+  /** drizzle db (postgres-js or node-postgres), postgres.js sql, or node-postgres Pool. */
+  db?: DatabaseHandle
+  /** Instead of `db`: Rowbeat opens its own connections and closes them in `close()`. */
+  databaseUrl?: string
+  /** Tasks known by name: their input is checked also when enqueued by name. */
+  tasks?: TaskTree
+  /** Connections at most when `databaseUrl` is given; default 4. */
+  connections?: number
+  prepare?: boolean
+}
+
+type Arguments<T> =
+  undefined extends InputOf<T>
+    ? [input?: InputOf<T>, options?: EnqueueOptions]
+    : unknown extends InputOf<T>
+      ? [input?: unknown, options?: EnqueueOptions]
+      : [input: InputOf<T>, options?: EnqueueOptions]
+
+/** One of many: a task or its name, its input, and the options of enqueue. */
+export type EnqueueItem = { task: Task<any, any, any> | string; input?: unknown } & EnqueueOptions
+
+/** The verbs that write, bound to a database or to a transaction of yours. */
+export interface Enqueuer {
+  /** Enqueues one run and answers its handle; the id exists before commit. Throws EnqueueError, and then nothing was written. */
+  enqueue<T extends Task<any, any, any> | string>(
+    task: T,
+    ...rest: Arguments<T>
+  ): Promise<RunHandle<OutputOf<T>>>
+  /** Enqueues many in one statement, all or none; handles in order. */
+  enqueueMany(items: readonly EnqueueItem[]): Promise<RunHandle[]>
+}
+
+export interface Rowbeat extends Enqueuer {
+  /** The same verbs inside your transaction: drizzle tx or savepoint, postgres.js tx, node-postgres client. */
+  in(handle: DatabaseHandle): Enqueuer
+  /** The handle of a run that exists; pass its task to type the result. */
+  run<T extends Task<any, any, any> | null>(task: T, id: string): RunHandle<OutputOf<T>>
+  /** Bodies as REST takes them, unchecked inputs included: for those who have bodies already. */
+  send(bodies: readonly RunBody[]): Promise<{ id: string; created: boolean }[]>
+  readonly tasks: Registry
+  readonly db: DatabaseHandle
+  /** Stops listening and closes the connections that `databaseUrl` opened. */
+  close(): Promise<void>
+}
+
+/** Makes the rowbeat object; opens no connection until it is used. Throws ConfigError, DefinitionError (RB_TASK_DUPLICATE). */
+export function createRowbeat(options: RowbeatOptions): Rowbeat {
+  if (!options.db === !options.databaseUrl)
+    throw new ConfigError('createRowbeat: give either db (a handle you have) or databaseUrl.')
+  const tasks = createRegistry(options.tasks)
+  const own = options.databaseUrl
+    ? connect({
+        url: options.databaseUrl,
+        role: 'client',
+        max: options.connections ?? 4,
+        prepare: options.prepare,
+      })
+    : null
+  const db: DatabaseHandle = own ?? options.db!
+  const base = toQueryable(db)
+  const reader = createRunReader(db)
+  const coalesce = createCoalescer(base)
+
+  const enqueuer = (
+    send: (body: RunBody) => Promise<{ id: string; created: boolean }>,
+    handle: DatabaseHandle,
+  ): Enqueuer => ({
+    async enqueue(task, ...rest) {
+      const [input, more] = rest as [unknown, EnqueueOptions | undefined]
+      const { id, created } = await send(await buildBody(tasks, task, input, more))
+      return createRunHandle(reader, id, created)
+    },
+    async enqueueMany(items) {
+      const bodies: RunBody[] = []
+      for (const { task, input, ...more } of items) bodies.push(await buildBody(tasks, task, input, more))
+      const sent = bodies.length === 0 ? [] : await sendBodies(toQueryable(handle), bodies)
+      return sent.map(({ id, created }) => createRunHandle(reader, id, created))
+    },
+  })
+
+  return Object.freeze({
+    ...enqueuer(coalesce, db),
+    in(handle: DatabaseHandle) {
+      driverOf(handle)
+      return enqueuer(async (body) => (await sendBodies(toQueryable(handle), [body]))[0]!, handle)
+    },
+    run: <T extends Task<any, any, any> | null>(_task: T, id: string) =>
+      createRunHandle<OutputOf<T>>(reader, id, false),
+    send: async (bodies: readonly RunBody[]) =>
+      bodies.length === 1 ? [await coalesce(bodies[0]!)] : await sendBodies(base, bodies),
+    tasks,
+    db,
+    async close() {
+      await reader.close()
+      await own?.end({ timeout: 5 })
+    },
+  })
+}

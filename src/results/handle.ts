@@ -1,0 +1,161 @@
+/**
+ * The handle of a run: an id and the questions one may ask about it. Waiting is LISTEN with a poll under it and a
+ * deadline over it. A finished run never changes, so it is remembered in this process and asked for once.
+ */
+import { monotonicMs, sleep } from '../clock.ts'
+import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
+import { listen, type Listener } from '../db/listen.ts'
+import { forgetRun, readRun } from '../db/statements/runs.ts'
+import { durationMs, type Duration } from '../duration.ts'
+import {
+  AttemptsExhausted,
+  ResultError,
+  RunFailed,
+  RunRevoked,
+  RunTimedOut,
+  WorkerLost,
+  type RunError,
+} from '../errors.ts'
+import { isFinished, parseRun, toRun, type Run, type RunDocument, type RunState } from './run.ts'
+
+export interface RunHandle<Result = unknown> {
+  readonly id: string
+  /** False when the run stood already: a known id, or a unique key that was held. */
+  readonly created: boolean
+  /** The run as it is now; null when the id is unknown (never enqueued, rolled back, or its result expired). */
+  get(): Promise<Run<Result> | null>
+  /** Throws RB_RUN_NOT_FOUND for an unknown id. */
+  state(): Promise<RunState>
+  /**
+   * Waits for the outcome: what the task returned, as JSON gives it back. Throws RunFailed, AttemptsExhausted, RunTimedOut,
+   * WorkerLost or RunRevoked with the stored error as data; ResultError RB_RESULT_TIMEOUT after `timeout` (default 1 minute).
+   */
+  result(options?: { timeout?: Duration }): Promise<Result>
+  /** The run now, then at each change, ending with its finished state. */
+  watch(options?: { signal?: AbortSignal }): AsyncGenerator<Run<Result>, void, void>
+  /** Deletes the finished run's row and what belongs to it. Throws RB_RUN_LIVE while it has not finished. */
+  forget(): Promise<void>
+}
+
+const REMEMBERED_MAX = 1000
+/** NOTIFY is the hint, this is the net. */
+const POLL_MS = 500
+
+/** What handles of one rowbeat share: the connection, one LISTEN for all who wait, and the finished runs seen. */
+export interface RunReader {
+  read(id: string): Promise<RunDocument | null>
+  /** Resolves when the run may have changed, at the latest after the poll interval. */
+  changed(id: string, signal?: AbortSignal): Promise<void>
+  forget(id: string): Promise<boolean>
+  close(): Promise<void>
+}
+
+export function createRunReader(handle: DatabaseHandle): RunReader {
+  const db = toQueryable(handle)
+  const remembered = new Map<string, RunDocument>()
+  const waiting = new Map<string, Set<() => void>>()
+  let listener: Listener | null | undefined
+
+  const wake = (ids: Iterable<string>): void => {
+    for (const id of ids) for (const resolve of waiting.get(id) ?? []) resolve()
+  }
+  return {
+    async read(id) {
+      const known = remembered.get(id)
+      if (known) return known
+      const text = await readRun(db, id)
+      if (text === null) return null
+      const run = parseRun(text)
+      if (isFinished(run.state)) {
+        if (remembered.size >= REMEMBERED_MAX) remembered.delete(remembered.keys().next().value!)
+        remembered.set(id, run)
+      }
+      return run
+    },
+    async changed(id, signal) {
+      listener ??= listen(handle, {
+        channels: ['rowbeat_runs'],
+        onNotify: (_, payload) => wake(payload === '*' ? waiting.keys() : payload.split(',')),
+      })
+      const told = new AbortController()
+      const entry = waiting.get(id) ?? new Set()
+      const resolve = (): void => told.abort()
+      waiting.set(id, entry.add(resolve))
+      await sleep(POLL_MS, signal ? AbortSignal.any([told.signal, signal]) : told.signal)
+      entry.delete(resolve)
+      if (entry.size === 0) waiting.delete(id)
+    },
+    async forget(id) {
+      remembered.delete(id)
+      return await forgetRun(db, id)
+    },
+    async close() {
+      await listener?.close()
+    },
+  }
+}
+
+export function createRunHandle<Result>(reader: RunReader, id: string, created: boolean): RunHandle<Result> {
+  const require = async (): Promise<RunDocument> => {
+    const run = await reader.read(id)
+    if (!run)
+      throw new ResultError(
+        'RB_RUN_NOT_FOUND',
+        `run ${id} is unknown: it was never enqueued, was rolled back, or its result expired.`,
+      )
+    return run
+  }
+  return Object.freeze({
+    id,
+    created,
+    async get() {
+      const run = await reader.read(id)
+      return run && toRun<Result>(run)
+    },
+    state: async () => (await require()).state,
+    result: async (options: { timeout?: Duration } = {}) => {
+      const timeoutMs = durationMs(options.timeout ?? '1 minute', 'timeout')
+      const deadline = monotonicMs() + timeoutMs
+      for (;;) {
+        const run = await require()
+        if (run.state === 'SUCCESS') return run.result as Result
+        if (isFinished(run.state)) throw rebuildError(run)
+        const left = deadline - monotonicMs()
+        if (left <= 0) {
+          throw new ResultError(
+            'RB_RESULT_TIMEOUT',
+            `run ${id} is ${run.state} and had no result within ${timeoutMs / 1000} s: wait longer, or look at it later.`,
+          )
+        }
+        await reader.changed(id, AbortSignal.timeout(Math.ceil(left)))
+      }
+    },
+    async *watch({ signal }: { signal?: AbortSignal } = {}) {
+      let last = ''
+      while (!signal?.aborted) {
+        const run = await require()
+        const text = JSON.stringify(run)
+        if (text !== last) yield toRun<Result>(run)
+        last = text
+        if (isFinished(run.state)) return
+        await reader.changed(id, signal)
+      }
+    },
+    async forget() {
+      if (await reader.forget(id)) return
+      const run = await require()
+      throw new ResultError('RB_RUN_LIVE', `run ${id} is ${run.state}: only a finished run can be forgotten.`)
+    },
+  })
+}
+
+/** The stored error as an error of ours: its name, message and stack are data, no class is ever revived by name. */
+function rebuildError(run: RunDocument): RunError {
+  const reason = run.reason ?? 'error'
+  if (run.state === 'REVOKED') return new RunRevoked('RB_RUN_REVOKED', run.id, reason, run.error)
+  if (reason === 'worker_lost') return new WorkerLost('RB_WORKER_LOST', run.id, reason, run.error)
+  if (reason === 'time_limit') return new RunTimedOut('RB_RUN_TIMED_OUT', run.id, reason, run.error)
+  if (reason === 'attempts_exhausted')
+    return new AttemptsExhausted('RB_ATTEMPTS_EXHAUSTED', run.id, reason, run.error)
+  return new RunFailed('RB_RUN_FAILED', run.id, reason, run.error)
+}
