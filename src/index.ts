@@ -1,0 +1,38 @@
+/**
+ * The public surface. Importing it loads no fastify, adminjs, drizzle-orm and, until a worker starts, no graphile-worker.
+ */
+export { task, type Task, type TaskOptions, type InputOf, type OutputOf } from './tasks/task.ts'
+export type { Context, RunInfo, RunLog } from './tasks/context.ts'
+export type { RetryPolicy } from './tasks/retry.ts'
+export { Retry, Snooze, Discard } from './tasks/signals.ts'
+export { discoverTasks, type TaskTree } from './tasks/registry.ts'
+export {
+  createRowbeat,
+  type Rowbeat,
+  type RowbeatOptions,
+  type Enqueuer,
+  type EnqueueItem,
+} from './queue/rowbeat.ts'
+export type { EnqueueOptions } from './queue/enqueue.ts'
+export type { RunHandle } from './results/handle.ts'
+export type { Run, RunState, Progress } from './results/run.ts'
+export type { DatabaseHandle } from './db/handle.ts'
+export type { Duration } from './duration.ts'
+export { migrate } from './db/migrate.ts'
+export {
+  RowbeatError,
+  ConfigError,
+  DefinitionError,
+  EnqueueError,
+  RunError,
+  RunFailed,
+  AttemptsExhausted,
+  RunTimedOut,
+  WorkerLost,
+  RunRevoked,
+  ResultError,
+  StoreError,
+  AccessError,
+  type ErrorData,
+  type Fault,
+} from './errors.ts'
