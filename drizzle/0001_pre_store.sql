@@ -217,3 +217,38 @@ comment on function rowbeat.make_partition_v1 is 'Makes the day''s partition of 
 do $$ begin
   for n in -1..7 loop perform rowbeat.make_partition_v1((now() at time zone 'UTC')::date + n); end loop;
 end $$;
+
+create table rowbeat.upkeep (
+  one boolean primary key default true check (one),
+  taken_at timestamptz not null default '-infinity'
+);
+comment on table rowbeat.upkeep is 'One row: when upkeep last began, so that of many workers one does it.';
+insert into rowbeat.upkeep default values;
+
+create function rowbeat.take_upkeep_v1(every interval) returns boolean language sql as $$
+  with taken as (
+    update rowbeat.upkeep set taken_at = clock_timestamp()
+    where one and one = (select one from rowbeat.upkeep where taken_at < clock_timestamp() - every for update skip locked) returning 1
+  ) select exists (select from taken)
+$$;
+comment on function rowbeat.take_upkeep_v1 is 'True for one caller per interval: that one does the upkeep.';
+
+create function rowbeat.drop_expired_partitions_v1() returns setof text language plpgsql set lock_timeout = '200ms' as $$
+declare
+  part text; alive boolean;
+begin
+  for part in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'rowbeat.results'::regclass and c.relname ~ '^results_\d{8}$'
+      and to_date(substr(c.relname, 9), 'YYYYMMDD') < (now() at time zone 'UTC')::date - 1 order by c.relname
+  loop
+    execute format('select exists (select from rowbeat.%I where keep_until >= now())', part) into alive;
+    if alive then continue; end if;
+    begin
+      execute format('drop table rowbeat.%I', part);
+      return next part;
+    exception when lock_not_available then null; -- busy: the next round finds it again
+    end;
+  end loop;
+end $$;
+comment on function rowbeat.drop_expired_partitions_v1 is 'Drops days of results in which every row is past its keep_until; answers their names.';

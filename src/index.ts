@@ -14,6 +14,7 @@ export {
   type EnqueueItem,
 } from './queue/rowbeat.ts'
 export type { EnqueueOptions } from './queue/enqueue.ts'
+export { createWorker, type Worker, type WorkerOptions } from './worker/worker.ts'
 export type { RunHandle } from './results/handle.ts'
 export type { Run, RunState, Progress } from './results/run.ts'
 export type { DatabaseHandle } from './db/handle.ts'

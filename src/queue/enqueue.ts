@@ -84,7 +84,7 @@ export async function buildBody(
     )
   }
   await checkInput(known, name, input)
-  const body: RunBody = { task: name, ...(known ? taskDefaults(known) : {}), ...optionFields(options) }
+  const body: RunBody = { task: name, ...(known ? taskDefaults(known, input) : {}), ...optionFields(options) }
   if (input !== undefined) body.input = input
   return body
 }
@@ -110,11 +110,12 @@ function refuseInput(name: string, faults: Fault[], code = 'RB_INPUT_INVALID'): 
 }
 
 /** Only what differs from the defaults of SQL travels: most bodies are a task and its input. */
-function taskDefaults({ options }: Task): Record<string, unknown> {
+function taskDefaults({ options }: Task, input: unknown): Record<string, unknown> {
   const fields: Record<string, unknown> = {}
   if (options.queue && options.queue !== 'default') fields.queue = options.queue
   if (options.priority) fields.priority = options.priority
-  if (attemptsOf(options) !== 1) fields.attempts_max = attemptsOf(options)
+  const attempts = attemptsOf(options, input)
+  if (attempts !== 1) fields.attempts_max = attempts
   if (options.timeLimit !== undefined) fields.time_limit = durationMs(options.timeLimit, 'timeLimit') / 1000
   if (options.softTimeLimit !== undefined)
     fields.soft_time_limit = durationMs(options.softTimeLimit, 'softTimeLimit') / 1000

@@ -19,8 +19,8 @@ export interface TaskOptions {
   queue?: string
   /** -32768 to 32767, lower runs first; default 0. */
   priority?: number
-  /** Tries in all; default 1, or 5 when `retry` is given. */
-  attemptsMax?: number
+  /** Tries in all, or a function of the input that says; default 1, or 5 when `retry` is given. */
+  attemptsMax?: number | ((input: any) => number)
   retry?: RetryPolicy
   /** A try that takes longer is ended. */
   timeLimit?: Duration
@@ -128,9 +128,10 @@ function checkDefinition(name: string, options: TaskOptions, handler: unknown): 
   }
   if (
     attemptsMax !== undefined &&
+    typeof attemptsMax !== 'function' &&
     !(Number.isInteger(attemptsMax) && attemptsMax >= 1 && attemptsMax <= 1_000_000)
   ) {
-    refuse('attemptsMax must be a whole number from 1 to 1000000')
+    refuse('attemptsMax must be a whole number from 1 to 1000000, or a function of the input')
   }
   for (const [key, value] of Object.entries({ timeLimit, softTimeLimit, retention })) {
     if (value !== undefined && parseDuration(value) === null)
@@ -146,7 +147,8 @@ function checkDefinition(name: string, options: TaskOptions, handler: unknown): 
   checkRetryPolicy(options.retry, `task ${JSON.stringify(name)}`)
 }
 
-/** Tries in all, with the default: 1, or 5 for a task with a retry policy. */
-export function attemptsOf(options: TaskOptions): number {
-  return options.attemptsMax ?? (options.retry ? 5 : 1)
+/** Tries in all for this input: 1 where nothing is said, 5 for a task with a retry policy. */
+export function attemptsOf({ attemptsMax, retry }: TaskOptions, input: unknown): number {
+  if (typeof attemptsMax === 'function') return Math.max(1, Math.trunc(Number(attemptsMax(input))) || 1)
+  return attemptsMax ?? (retry ? 5 : 1)
 }

@@ -84,6 +84,8 @@ export interface FinishRow {
   error?: unknown
   progress?: unknown
   attempt: number
+  /** Tries allowed, as the worker counted. */
+  allowed: number
   started?: number
   /** Seconds to keep the result, unless the run itself says. */
   keep?: number
@@ -118,7 +120,7 @@ export async function finishRuns(
 
 const FINISH_RUNS = `/* finish_runs */
 with o as materialized (
-  select * from json_to_recordset($1::text::json) as o(job bigint, state text, reason text, result jsonb, error jsonb, progress jsonb, attempt integer,
+  select * from json_to_recordset($1::text::json) as o(job bigint, state text, reason text, result jsonb, error jsonb, progress jsonb, attempt integer, allowed integer,
     started float8, keep float8, delay float8, patch jsonb, outcome text)
 ), done as (
   delete from rowbeat_queue._private_jobs j
@@ -131,7 +133,7 @@ with o as materialized (
   insert into rowbeat.results (id, task, queue, state, reason, priority, input, result, error, progress, attempt, attempts_max, redeliveries, worker,
     created_at, run_at, started_at, finished_at, expires_at, time_limit, soft_time_limit, unique_key, tags, headers, parent, retry_of, schedule, due_at, keep_until)
   select e.run, substr(e.identifier, strpos(e.identifier, ':') + 1), split_part(e.identifier, ':', 1), e.state, e.reason, e.priority, e.p->'input',
-    case when (e.p->'ignore_result')::boolean then null else e.result end, e.error, e.progress, e.attempt, coalesce((e.p->>'attempts_max')::integer, 1),
+    case when (e.p->'ignore_result')::boolean then null else e.result end, e.error, e.progress, e.attempt, e.allowed,
     coalesce((e.p->>'redeliveries')::integer, 0), $5::text, e.created_at, e.run_at, to_timestamp(e.started / 1000), clock_timestamp(),
     (e.p->>'expires_at')::timestamptz, (e.p->>'time_limit')::float8, (e.p->>'soft_time_limit')::float8, e.p->>'unique_key',
     case when jsonb_typeof(e.p->'tags') = 'array' then array(select jsonb_array_elements_text(e.p->'tags')) end, e.p->'headers', (e.p->>'parent')::uuid,
@@ -171,9 +173,9 @@ with done as (
 insert into rowbeat.results (id, task, queue, state, reason, priority, error, attempt, attempts_max, redeliveries, worker, created_at, run_at, started_at, finished_at, keep_until)
 select d.key::uuid, substr(t.identifier, strpos(t.identifier, ':') + 1), split_part(t.identifier, ':', 1), 'FAILURE', 'error', d.priority,
   jsonb_build_object('name', 'OutcomeNotStorable', 'message', $4::text, 'code', 'RB_RESULT_INVALID', 'stack', null, 'cause', null),
-  $5::integer, $5::integer, 0, $6::text, d.created_at, d.run_at, to_timestamp($7::float8 / 1000), clock_timestamp(), clock_timestamp() + interval '30 days'
+  $5::integer, $8::integer, 0, $6::text, d.created_at, d.run_at, to_timestamp($7::float8 / 1000), clock_timestamp(), clock_timestamp() + interval '30 days'
 from done d join rowbeat_queue._private_tasks t on t.id = d.task_id on conflict do nothing`,
-    [row.job, row.claims, pool, why, row.attempt, worker, row.started ?? null],
+    [row.job, row.claims, pool, why, row.attempt, worker, row.started ?? null, row.allowed],
   )
 }
 

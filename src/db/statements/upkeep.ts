@@ -1,0 +1,62 @@
+/**
+ * Statements of upkeep. DDL runs under a short lock_timeout set in its own function or transaction, so a busy table
+ * makes upkeep wait for its next round, never a user.
+ */
+import type { Queryable } from '../handle.ts'
+
+/** True for one process per interval: that one does the upkeep. */
+export async function takeUpkeep(db: Queryable, everyMs: number): Promise<boolean> {
+  const [row] = await db.query<{ taken: boolean }>(
+    `/* take_upkeep */ select rowbeat.take_upkeep_v1($1::float8 * interval '1 millisecond') as taken`,
+    [everyMs],
+  )
+  return row!.taken
+}
+
+/** Makes partitions from yesterday to `ahead` days from now, UTC. Returns how many were missing. */
+export async function makeDays(db: Queryable, ahead: number): Promise<number> {
+  const [row] = await db.query<{ made: string }>(
+    `/* make_days */ select count(*) filter (where rowbeat.make_partition_v1((now() at time zone 'UTC')::date + n))::text as made from generate_series(-1, $1::integer) n`,
+    [ahead],
+  )
+  return Number(row!.made)
+}
+
+/** Drops days before yesterday in which no row must live longer. Returns their names. */
+export async function dropOldDays(db: Queryable): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(
+    `/* drop_old_days */ select name from rowbeat.drop_expired_partitions_v1() name`,
+  )
+  return rows.map((row) => row.name)
+}
+
+/** Deletes results past their keep_until that sit among rows which must stay. */
+export async function deleteExpired(db: Queryable, limit: number): Promise<number> {
+  const [row] = await db.query<{ n: string }>(
+    `/* delete_expired */
+with gone as (
+  delete from rowbeat.results where id = any (array(select id from rowbeat.results where keep_until < now() limit $1::integer)) returning id
+), a as (delete from rowbeat.attempts where run_id in (select id from gone)),
+  l as (delete from rowbeat.logs where run_id in (select id from gone)),
+  p as (delete from rowbeat.progress where run_id in (select id from gone))
+select count(*)::text as n from gone`,
+    [limit],
+  )
+  return Number(row!.n)
+}
+
+/** What belongs to runs that are nowhere any more: their day was dropped, or their last words came after their end. */
+export async function sweepLeftovers(db: Queryable, limit: number): Promise<void> {
+  for (const table of ['attempts', 'logs', 'progress']) {
+    await db.query(
+      `/* sweep_${table} */ delete from rowbeat.${table} x where x.run_id = any (array(
+         select run_id from rowbeat.${table} y where not rowbeat.is_known_v1(y.run_id) limit $1::integer))`,
+      [limit],
+    )
+  }
+  await db.query(
+    `/* sweep_unique_keys */ delete from rowbeat.unique_keys where hash = any (array(
+       select hash from rowbeat.unique_keys k where not rowbeat.is_live_v1(k.run_id) and (k.until_at is null or k.until_at < now()) limit $1::integer for update skip locked))`,
+    [limit],
+  )
+}

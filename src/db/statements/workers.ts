@@ -1,0 +1,194 @@
+/**
+ * The registry of live processes, the tasks and queues they bring, and what was stored in a worker's name.
+ */
+import type { Queryable } from '../handle.ts'
+
+/** A run listed as running: durable at most a second after it began. */
+export interface Listed {
+  id: string
+  started_at: string
+  attempt: number
+}
+
+export interface WorkerRow {
+  id: string
+  name: string
+  kind: 'worker' | 'beat' | 'api'
+  hostname: string
+  pid: number
+  pools: string[]
+  queues: Record<string, number>
+  tasks: string[]
+  version: string
+}
+
+export async function registerWorker(db: Queryable, row: WorkerRow): Promise<void> {
+  await db.query(
+    `/* register_worker */
+insert into rowbeat.workers (id, name, kind, hostname, pid, pools, queues, tasks, version, started_at, seen_at)
+select w.id, w.name, w.kind, w.hostname, w.pid, w.pools, w.queues, w.tasks, w.version, clock_timestamp(), clock_timestamp()
+from jsonb_to_record($1::text::jsonb) as w(id text, name text, kind text, hostname text, pid integer, pools text[], queues jsonb, tasks text[], version text)
+on conflict (id) do update set pools = excluded.pools, queues = excluded.queues, tasks = excluded.tasks, seen_at = excluded.seen_at`,
+    [JSON.stringify(row)],
+  )
+}
+
+export interface Beat {
+  running: Listed[] | null
+  pools: string[]
+  rssBytes: number
+  loopLagMs: number
+  skewMs: number
+  stopping: boolean
+}
+
+/** A sign of life, and the list of running runs when it changed. null: the row is gone, this worker was declared dead. */
+export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise<{ nowMs: number } | null> {
+  const [row] = await db.query<{ now: number | string }>(
+    `/* beat_worker */
+update rowbeat.workers set seen_at = clock_timestamp(), running = coalesce($2::text::jsonb, running), rss_bytes = $3::bigint, loop_lag_ms = $4::float8,
+  clock_skew_ms = $5::float8, stopping = $6::boolean, pools = array(select jsonb_array_elements_text($7::text::jsonb))
+where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now`,
+    [
+      id,
+      beat.running && JSON.stringify(beat.running),
+      Math.round(beat.rssBytes),
+      beat.loopLagMs,
+      beat.skewMs,
+      beat.stopping,
+      JSON.stringify(beat.pools),
+    ],
+  )
+  return row ? { nowMs: Number(row.now) } : null
+}
+
+export async function removeWorker(db: Queryable, id: string): Promise<void> {
+  await db.query(`/* remove_worker */ delete from rowbeat.workers where id = $1::text`, [id])
+}
+
+export interface TaskRow {
+  name: string
+  queue: string | null
+  priority: number | null
+  attempts_max: number | null
+  retry: unknown
+  time_limit: number | null
+  soft_time_limit: number | null
+  retention: number | null
+  ignore_result: boolean
+  input_schema: unknown
+}
+
+/** Writes tasks as the code declares them; the newest process wins. Sorted, so that processes starting together do not deadlock. */
+export async function registerTasks(db: Queryable, tasks: readonly TaskRow[]): Promise<void> {
+  await db.query(
+    `/* register_tasks */
+insert into rowbeat.tasks as t (name, queue, priority, attempts_max, retry, time_limit, soft_time_limit, retention, ignore_result, input_schema, seen_at)
+select x.name, x.queue, x.priority, x.attempts_max, x.retry, x.time_limit, x.soft_time_limit, x.retention, x.ignore_result, x.input_schema, now()
+from jsonb_to_recordset($1::text::jsonb) as x(name text, queue text, priority smallint, attempts_max integer, retry jsonb, time_limit float8,
+  soft_time_limit float8, retention float8, ignore_result boolean, input_schema jsonb) order by x.name
+on conflict (name) do update set queue = excluded.queue, priority = excluded.priority, attempts_max = excluded.attempts_max, retry = excluded.retry,
+  time_limit = excluded.time_limit, soft_time_limit = excluded.soft_time_limit, retention = excluded.retention, ignore_result = excluded.ignore_result,
+  input_schema = excluded.input_schema, seen_at = excluded.seen_at`,
+    [JSON.stringify(tasks)],
+  )
+}
+
+export async function registerQueues(db: Queryable, names: readonly string[]): Promise<void> {
+  await db.query(
+    `/* register_queues */ insert into rowbeat.queues (name) select n from jsonb_array_elements_text($1::text::jsonb) n order by n on conflict do nothing`,
+    [JSON.stringify(names)],
+  )
+}
+
+/** Which of these runs have an outcome that this worker stored: asked when the answer to a flush was lost. */
+export async function findStored(
+  db: Queryable,
+  worker: string,
+  runs: readonly string[],
+): Promise<Set<string>> {
+  const rows = await db.query<{ id: string }>(
+    `/* find_stored */
+select id::text as id from rowbeat.results where id = any ($1::uuid[]) and worker = $2::text
+union all select run_id::text from rowbeat.attempts where run_id = any ($1::uuid[]) and worker = $2::text and finished_at > now() - interval '10 minutes'
+  and outcome in ('retry', 'snooze')`,
+    [`{${runs.join(',')}}`, worker],
+  )
+  return new Set(rows.map((row) => row.id))
+}
+
+/** Says that workers look by themselves at these queues for `ms`, so that an enqueue need not ring. */
+export async function keepHot(db: Queryable, queue: string, ms: number): Promise<void> {
+  await db.query(
+    `/* keep_hot */ update rowbeat.queues set hot_until = greatest(hot_until, clock_timestamp() + $2::float8 * interval '1 millisecond') where name = $1::text`,
+    [queue, ms],
+  )
+}
+
+/** The horizon of transactions: everything that began before `xmax` was noted is over once `xmin` has reached it. */
+export async function readHorizon(
+  db: Queryable,
+  queue: string,
+): Promise<{ cold: boolean; xmin: bigint; xmax: bigint }> {
+  const [row] = await db.query<{ cold: boolean; xmin: string; xmax: string }>(
+    `/* read_horizon */ select coalesce((select hot_until <= clock_timestamp() from rowbeat.queues where name = $1::text), true) as cold,
+       pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_snapshot_xmax(pg_current_snapshot())::text as xmax`,
+    [queue],
+  )
+  return { cold: row!.cold, xmin: BigInt(row!.xmin), xmax: BigInt(row!.xmax) }
+}
+
+export interface ProgressRow {
+  run: string
+  current: number
+  total: number | null
+  meta: unknown
+}
+
+/** Writes the latest progress of runs and tells those who watch. */
+export async function saveProgress(db: Queryable, rows: readonly ProgressRow[]): Promise<void> {
+  await db.query(
+    `/* save_progress */
+with saved as (
+  insert into rowbeat.progress as g (run_id, current, total, meta, at)
+  select p.run, p.current, p.total, p.meta, clock_timestamp() from jsonb_to_recordset($1::text::jsonb) as p(run uuid, current float8, total float8, meta jsonb) order by p.run
+  on conflict (run_id) do update set current = excluded.current, total = excluded.total, meta = excluded.meta, at = excluded.at returning run_id
+)
+select pg_notify('rowbeat_runs', case when count(*) > 100 then '*' else string_agg(run_id::text, ',') end) from saved having count(*) > 0`,
+    [JSON.stringify(rows)],
+  )
+}
+
+export interface LogRow {
+  run: string
+  at: number
+  attempt: number
+  level: string
+  message: string
+  data: unknown
+}
+
+export async function saveLogs(db: Queryable, rows: readonly LogRow[]): Promise<void> {
+  await db.query(
+    `/* save_logs */
+insert into rowbeat.logs (run_id, at, attempt, level, message, data)
+select l.run, to_timestamp(l.at / 1000), l.attempt, l.level, l.message, l.data
+from jsonb_to_recordset($1::text::jsonb) as l(run uuid, at float8, attempt integer, level text, message text, data jsonb)`,
+    [JSON.stringify(rows)],
+  )
+}
+
+/** Leaves a trace of runs that a stopping worker gives back unfinished; they do not count as tries. */
+export async function recordHandedBack(
+  db: Queryable,
+  worker: string,
+  runs: readonly Listed[],
+): Promise<void> {
+  await db.query(
+    `/* record_handed_back */
+insert into rowbeat.attempts (run_id, attempt, outcome, worker, started_at, finished_at)
+select r.id, r.attempt, 'handed_back', $2::text, r.started_at, clock_timestamp()
+from jsonb_to_recordset($1::text::jsonb) as r(id uuid, attempt integer, started_at timestamptz)`,
+    [JSON.stringify(runs), worker],
+  )
+}

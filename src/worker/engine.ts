@@ -1,0 +1,236 @@
+/**
+ * A lane: one queue's runner, with graphile-worker behind it and behind this file only. The lane supervises its runner:
+ * whatever ends it (a fatal error, a runner that resolved by itself, a claim loop that has not moved), its pool's rows
+ * are handed back and a new one starts, with backoff. graphile-worker itself is told little: our facade claims when
+ * there is room, our finish statement completes, its logger is silent below a warning.
+ */
+import { EventEmitter } from 'node:events'
+import type { WorkerEvents, WorkerPool } from 'graphile-worker'
+import type pg from 'pg'
+import { monotonicMs, sleep } from '../clock.ts'
+import type { Queryable } from '../db/handle.ts'
+import { handBack, keepOwned, QUEUE_SCHEMA, reclaimUnreceived } from '../db/statements/jobs.ts'
+import { createDoorbell } from './doorbell.ts'
+import type { RunEvents } from './events.ts'
+import { createFacade } from './facade.ts'
+import type { ClaimedJob } from './job.ts'
+import { createPace } from './pace.ts'
+
+const POLL_MS = 500
+/** Claimed runs that no slot took in so long go back to the queue, uncounted. */
+const HOLD_MS = 500
+/** A claim loop that asked for nothing for so long, with slots free, is stuck. */
+const STUCK_MS = 30_000
+const STALE_MS = 5_000
+
+export interface LaneOptions {
+  queue: string
+  tasks: readonly string[]
+  concurrency: number
+  prefetch: number | null
+  prepare: boolean
+  pool: pg.Pool
+  db: Queryable
+  events: RunEvents
+  /** Runs one claimed job to the end; never throws. */
+  run(job: ClaimedJob, pool: string): Promise<void>
+  /** null: go on; else wait: too many outcomes are not yet durable. */
+  pressure(): Promise<void> | null
+  /** Milliseconds since the last confirmed heartbeat. */
+  staleMs(): number
+}
+
+export interface Lane {
+  readonly queue: string
+  pools(): string[]
+  running(): number
+  /** New work may be there. */
+  nudge(): void
+  /** Once in a while: claims that never reached us, and a loop that stands still. */
+  check(): Promise<void>
+  /** Throws away what is held and starts under a new pool id: this worker was declared dead. */
+  renew(): Promise<void>
+  /** Stops claiming, hands back what has not started; resolves when nothing is claimed any more, though runs may still run. */
+  quiet(): Promise<void>
+}
+
+export function createLane(options: LaneOptions): Lane {
+  const { queue, concurrency, events, db } = options
+  const pace = createPace(concurrency, options.prefetch)
+  const held = new Set<string>()
+  const known = new Set<string>()
+  let pool: WorkerPool | null = null
+  let busy = 0
+  let dropped: Set<string> | null = null
+  let quieted = false
+  let movedAt = monotonicMs()
+  let roomWaiters: (() => void)[] = []
+  let claimFailed = false
+  let checkingOwned: Promise<void> | null = null
+  let replace = (): void => {}
+
+  const nudge = (): void => void pool?.nudge(1)
+  const doorbell = createDoorbell(db, queue, nudge, events)
+  const openRoom = (): void => {
+    const ready = roomWaiters
+    roomWaiters = []
+    for (const go of ready) go()
+  }
+  const hooks = {
+    async room(): Promise<number> {
+      for (;;) {
+        movedAt = monotonicMs()
+        if (quieted) return 0
+        const pressed = options.pressure()
+        if (pressed) {
+          await pressed
+          continue
+        }
+        const free = concurrency - busy - held.size
+        const size = pace.size(Math.max(0, free))
+        if (free > 0 || (options.prefetch ?? 0) + concurrency - busy - held.size > 0) return size
+        await new Promise<void>((go) => roomWaiters.push(go))
+      }
+    },
+    claimed(jobs: readonly ClaimedJob[]): void {
+      movedAt = monotonicMs()
+      for (const job of jobs) {
+        held.add(job.id)
+        known.add(job.id)
+      }
+      doorbell.claimed(jobs.length)
+    },
+    claimFailed(): void {
+      claimFailed = true
+    },
+    returned(ids: readonly string[]): void {
+      for (const id of ids) {
+        held.delete(id)
+        known.delete(id)
+      }
+    },
+  }
+  /** After a pause of ours (SIGSTOP, a blocked loop) others may own what we hold: ask before starting any of it. */
+  const confirmOwned = async (poolId: string): Promise<void> => {
+    checkingOwned ??= (async () => {
+      const ids = [...held]
+      const owned = await keepOwned(db, poolId, ids).catch(() => new Set(ids))
+      dropped = new Set([...(dropped ?? []), ...ids.filter((id) => !owned.has(id))])
+    })().finally(() => {
+      checkingOwned = null
+    })
+    await checkingOwned
+  }
+  const handle = async (job: ClaimedJob, poolId: string): Promise<void> => {
+    if (options.staleMs() > STALE_MS) await confirmOwned(poolId)
+    held.delete(job.id)
+    if (dropped?.delete(job.id)) {
+      known.delete(job.id)
+      return
+    }
+    busy++
+    const started = monotonicMs()
+    try {
+      await options.run(job, poolId)
+    } finally {
+      busy--
+      known.delete(job.id)
+      pace.took(monotonicMs() - started)
+      if (roomWaiters.length > 0) openRoom()
+    }
+  }
+  /** In a box, because a WorkerPool is itself a thenable: awaiting it would wait for its end. */
+  const start = async (): Promise<{ started: WorkerPool }> => {
+    const { runTaskList, Logger } = await import('graphile-worker')
+    const box: { id: string } = { id: '' }
+    const list = Object.fromEntries(
+      options.tasks.map((task) => [
+        `${queue}:${task}`,
+        (_: unknown, helpers: { job: unknown }) => handle(helpers.job as ClaimedJob, box.id),
+      ]),
+    )
+    const started = runTaskList(
+      {
+        schema: QUEUE_SCHEMA,
+        concurrency,
+        pollInterval: POLL_MS,
+        noHandleSignals: true,
+        noPreparedStatements: !options.prepare,
+        logger: new Logger(() => (level, message, meta) => {
+          if (level === 'error')
+            events.emit('worker:trouble', { what: `queue ${queue}: ${message}`, error: meta?.error ?? null })
+        }),
+        events: new EventEmitter() as unknown as WorkerEvents,
+        preset: { worker: { localQueue: { size: 1, ttl: HOLD_MS } } },
+      },
+      list,
+      createFacade(options.pool, hooks),
+    )
+    box.id = started.id
+    movedAt = monotonicMs()
+    return { started }
+  }
+  /** Runs runners one after another until quieted; a runner that ends by itself is replaced. */
+  const supervise = async (): Promise<void> => {
+    for (let failures = 0; !quieted; failures++) {
+      let error: unknown = null
+      let id = ''
+      const began = monotonicMs()
+      try {
+        const { started } = await start()
+        pool = started
+        id = started.id
+        const replaced = new Promise<void>((go) => (replace = go))
+        await Promise.race([started.promise, replaced])
+      } catch (reason) {
+        error = reason
+      }
+      held.clear()
+      if (quieted) break
+      events.emit('lane:restarted', { queue, error })
+      if (id) await handBack(db, [id], [...known]).catch(() => {})
+      if (monotonicMs() - began > 30_000) failures = 0
+      await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random()))
+    }
+  }
+  const supervised = supervise()
+  const endRunner = async (): Promise<void> => {
+    openRoom()
+    const ending = pool
+    if (!ending || ending._shuttingDown) return
+    void Promise.resolve(ending.gracefulShutdown()).catch(() => {})
+    replace()
+  }
+
+  return {
+    queue,
+    pools: () => (pool ? [pool.id] : []),
+    running: () => busy,
+    nudge,
+    async check() {
+      if (!pool || quieted) return
+      if (claimFailed || Math.random() < 0.1) {
+        claimFailed = false
+        const runs = await reclaimUnreceived(db, pool.id, [...known])
+        if (runs > 0) {
+          events.emit('worker:reclaimed', { runs })
+          nudge()
+        }
+      }
+      if (busy + held.size < concurrency && monotonicMs() - movedAt > STUCK_MS) await endRunner()
+    },
+    async renew() {
+      dropped = new Set(held)
+      known.clear()
+      await endRunner()
+    },
+    async quiet() {
+      quieted = true
+      doorbell.stop()
+      const ending = pool
+      openRoom()
+      // gracefulShutdown waits for running handlers; only its first act, no more claims, is waited for here.
+      if (ending && !ending._shuttingDown) void Promise.resolve(ending.gracefulShutdown()).catch(() => {})
+    },
+  }
+}

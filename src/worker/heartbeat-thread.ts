@@ -1,0 +1,96 @@
+/**
+ * The heart: a thread of its own with one connection of its own, so that a handler that blocks the event loop does not
+ * make a living worker look dead. It repeats what the main thread last told it; when its UPDATE finds no row, this
+ * worker was declared dead and the main thread is told so.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import pg from 'pg'
+import { monotonicMs, nowMs } from '../clock.ts'
+import { toQueryable } from '../db/handle.ts'
+import { beatWorker, type Beat } from '../db/statements/workers.ts'
+import type { FromThread, ThreadData, ToThread } from './heartbeat.ts'
+
+const { url, id: firstId, everyMs } = workerData as ThreadData
+const port = parentPort!
+const state = {
+  id: firstId,
+  beat: null as Beat | null,
+  dirty: true,
+  announced: 0,
+  skewMs: 0,
+  busy: false,
+  again: false,
+  ending: false,
+}
+const holder: { client: pg.Client | null } = { client: null }
+
+const tell = (message: FromThread): void => port.postMessage(message)
+
+async function connected(): Promise<pg.Client> {
+  if (holder.client) return holder.client
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'rowbeat heartbeat',
+    connectionTimeoutMillis: 3000,
+    query_timeout: 3000,
+    keepAlive: true,
+  })
+  client.on('error', () => drop(client))
+  await client.connect()
+  holder.client = client
+  return client
+}
+
+function drop(client: pg.Client): void {
+  if (holder.client === client) holder.client = null
+  client.end().catch(() => {})
+}
+
+async function beat(): Promise<void> {
+  if (state.busy || !state.beat) {
+    state.again = state.busy
+    return
+  }
+  state.busy = true
+  const { beat: told, announced, dirty, id } = state
+  state.dirty = false
+  let client: pg.Client | null = null
+  try {
+    client = await connected()
+    const sent = monotonicMs()
+    const answer = await beatWorker(toQueryable(client), id, {
+      ...told!,
+      running: dirty ? told!.running : null,
+      skewMs: state.skewMs,
+    })
+    const took = monotonicMs() - sent
+    if (answer) state.skewMs = Math.round(answer.nowMs - (nowMs() - took / 2))
+    tell(answer ? { kind: 'alive', id, sentAt: sent, announced } : { kind: 'dead', id })
+  } catch (error) {
+    state.dirty = true
+    if (client) drop(client)
+    tell({ kind: 'trouble', message: (error as Error).message })
+  }
+  state.busy = false
+  if (state.again) {
+    state.again = false
+    setImmediate(() => void beat())
+  }
+}
+
+const timer = setInterval(() => void beat(), everyMs)
+
+port.on('message', (message: ToThread) => {
+  if (message.kind === 'end') {
+    clearInterval(timer)
+    state.ending = true
+    if (holder.client) void holder.client.end().catch(() => {})
+    port.close()
+    return
+  }
+  state.id = message.id
+  state.beat = message.beat
+  state.dirty ||= message.changed
+  state.announced = message.announce
+  if (message.now) void beat()
+})

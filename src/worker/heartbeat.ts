@@ -1,0 +1,140 @@
+/**
+ * This side of the heart: keeps the list of running runs, hands it to the thread twice a second, and knows when the
+ * last sign of life was confirmed.
+ *
+ * A run that had been claimed before (somebody crashed with it) is announced: it starts only after a heartbeat that
+ * lists it is durable, so that a crash it causes is counted against it and not against its neighbours.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { extname } from 'node:path'
+import { Worker as Thread } from 'node:worker_threads'
+import { monotonicMs } from '../clock.ts'
+import type { Beat, Listed } from '../db/statements/workers.ts'
+import type { RunEvents } from './events.ts'
+
+export interface ThreadData {
+  url: string
+  id: string
+  everyMs: number
+}
+export type ToThread =
+  { kind: 'beat'; id: string; beat: Beat; changed: boolean; announce: number; now: boolean } | { kind: 'end' }
+export type FromThread =
+  | { kind: 'alive'; id: string; sentAt: number; announced: number }
+  | { kind: 'dead'; id: string }
+  | { kind: 'trouble'; message: string }
+
+export const BEAT_MS = 1000
+/** Unseen for so long by the database's clock is dead. */
+export const DEAD_SECONDS = 10
+
+export interface Heartbeat {
+  list(run: Listed): void
+  unlist(run: string): void
+  /** Lists the run and resolves once that is durable. */
+  announce(run: Listed): Promise<void>
+  /** Milliseconds since the last confirmed sign of life was sent. */
+  staleMs(): number
+  /** Milliseconds for which signs of life have come without a gap of 3 s. */
+  steadyMs(): number
+  /** A new identity after having been declared dead. */
+  rename(id: string): void
+  push(): void
+  end(): Promise<void>
+}
+
+export interface HeartbeatOptions {
+  url: string
+  id: string
+  pools(): string[]
+  isStopping(): boolean
+  events: RunEvents
+  onDead(): void
+}
+
+const GAP_MS = 3000
+
+export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
+  const running = new Map<string, Listed>()
+  const waiting: { number: number; go: () => void }[] = []
+  const lag = monitorEventLoopDelay({ resolution: 20 })
+  lag.enable()
+  let { id } = options
+  let changed = true
+  let announced = 0
+  let lastAlive = monotonicMs()
+  let steadySince = lastAlive
+  const file = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)
+  const thread = new Thread(file, {
+    workerData: { url: options.url, id, everyMs: BEAT_MS } satisfies ThreadData,
+    resourceLimits: { maxOldGenerationSizeMb: 64 },
+  })
+  thread.unref()
+
+  const push = (now = false): void => {
+    const beat: Beat = {
+      running: changed ? [...running.values()] : null,
+      pools: options.pools(),
+      rssBytes: process.memoryUsage.rss(),
+      loopLagMs: Math.max(0, Math.round(lag.max / 1e5) / 10 - 20),
+      skewMs: 0,
+      stopping: options.isStopping(),
+    }
+    thread.postMessage({ kind: 'beat', id, beat, changed, announce: announced, now } satisfies ToThread)
+    changed = false
+  }
+  const timer = setInterval(() => {
+    push()
+    lag.reset()
+  }, BEAT_MS / 2)
+  timer.unref()
+
+  thread.on('message', (message: FromThread) => {
+    if (message.kind === 'trouble')
+      return void options.events.emit('worker:trouble', { what: 'the heartbeat', error: message.message })
+    if (message.id !== id) return
+    if (message.kind === 'dead') return options.onDead()
+    if (message.sentAt - lastAlive > GAP_MS) steadySince = monotonicMs()
+    lastAlive = monotonicMs()
+    while (waiting.length > 0 && waiting[0]!.number <= message.announced) waiting.shift()!.go()
+  })
+  thread.on('error', (error) =>
+    options.events.emit('worker:trouble', { what: 'the heartbeat thread', error }),
+  )
+  push(true)
+
+  return {
+    list(run) {
+      running.set(run.id, run)
+      changed = true
+    },
+    unlist(run) {
+      running.delete(run)
+      changed = true
+    },
+    announce(run) {
+      running.set(run.id, run)
+      changed = true
+      const number = ++announced
+      push(true)
+      return new Promise((go) => waiting.push({ number, go }))
+    },
+    staleMs: () => monotonicMs() - lastAlive,
+    steadyMs: () => (monotonicMs() - lastAlive > GAP_MS ? 0 : monotonicMs() - steadySince),
+    rename(next) {
+      id = next
+      changed = true
+      push(true)
+    },
+    push: () => push(true),
+    async end() {
+      clearInterval(timer)
+      lag.disable()
+      thread.postMessage({ kind: 'end' } satisfies ToThread)
+      const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+      await Promise.race([exited, new Promise<void>((resolve) => setTimeout(resolve, 1000))])
+      await thread.terminate()
+      for (const { go } of waiting) go()
+    },
+  }
+}

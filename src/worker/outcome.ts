@@ -1,0 +1,116 @@
+/**
+ * What became of a try, decided from what the handler returned or threw: pure, so that every rule is a table in a test.
+ *
+ *   returned             SUCCESS          (FAILURE when the value cannot be stored)
+ *   threw Snooze         parked, `snooze`, not counted
+ *   threw Discard        FAILURE `discarded`
+ *   threw Retry, or any error worth another try, and tries are left: parked, `retry`, after the backoff
+ *   threw anything else  FAILURE `attempts_exhausted` where there were several tries, else `error`
+ */
+import type { FinishRow } from '../db/statements/jobs.ts'
+import { durationMs } from '../duration.ts'
+import type { ErrorData } from '../errors.ts'
+import { storable, storableText } from '../json.ts'
+import { backoffMs, type RetryPolicy, type StoredRetryPolicy } from '../tasks/retry.ts'
+import { Discard, Retry, Snooze } from '../tasks/signals.ts'
+import type { Task } from '../tasks/task.ts'
+
+/** The try that ended. */
+export interface Try {
+  readonly task: Task
+  readonly attempt: number
+  readonly allowed: number
+  /** The call's own policy, which replaces the task's. */
+  readonly retry: StoredRetryPolicy | undefined
+}
+
+export type Outcome = Pick<FinishRow, 'state' | 'reason' | 'result' | 'error' | 'delay' | 'patch' | 'outcome'>
+
+export function succeed(value: unknown): Outcome {
+  const stored = storableText(value, '/result')
+  if ('text' in stored) return { state: 'SUCCESS', result: value }
+  const error = describe(
+    'OutcomeNotStorable',
+    `the result cannot be stored: ${stored.fault.pointer} ${stored.fault.detail}`,
+    'RB_RESULT_INVALID',
+  )
+  return { state: 'FAILURE', reason: 'error', error, outcome: 'failed' }
+}
+
+/** `thrown` -> the outcome; `random` in [0, 1) is the jitter. */
+export function fail(thrown: unknown, tried: Try, random: () => number): Outcome {
+  if (thrown instanceof Snooze)
+    return { state: 'PARK', reason: 'snooze', delay: thrown.delayMs / 1000, outcome: 'snooze' }
+  const error = errorData(thrown)
+  if (thrown instanceof Discard) return { state: 'FAILURE', reason: 'discarded', error, outcome: 'failed' }
+  if (tried.attempt < tried.allowed && isWorthTrying(thrown, tried)) {
+    const delay = delayMs(thrown, tried, random) / 1000
+    return {
+      state: 'PARK',
+      reason: 'retry',
+      delay,
+      patch: { attempt: tried.attempt, attempts_max: tried.allowed },
+      error,
+      outcome: 'retry',
+    }
+  }
+  const reason = tried.allowed > 1 && tried.attempt >= tried.allowed ? 'attempts_exhausted' : 'error'
+  return { state: 'FAILURE', reason, error, outcome: 'failed' }
+}
+
+export function refuseInput(message: string): Outcome {
+  return {
+    state: 'FAILURE',
+    reason: 'input_invalid',
+    error: describe('InputInvalid', message, 'RB_INPUT_INVALID'),
+    outcome: 'failed',
+  }
+}
+
+export const expired: Outcome = Object.freeze({ state: 'REVOKED', reason: 'expired' })
+
+/** `when` may itself throw: then the error it was asked about is not worth another try. */
+function isWorthTrying(thrown: unknown, { task }: Try): boolean {
+  if (thrown instanceof Retry || !task.options.retry?.when) return true
+  try {
+    return task.options.retry.when(thrown) === true
+  } catch {
+    return false
+  }
+}
+
+function delayMs(thrown: unknown, tried: Try, random: () => number): number {
+  if (thrown instanceof Retry && thrown.delayMs !== null) return thrown.delayMs
+  const policy: RetryPolicy | StoredRetryPolicy = tried.retry ?? tried.task.options.retry ?? {}
+  try {
+    return backoffMs(policy, tried.attempt, random)
+  } catch {
+    return durationMs('1 minute', 'the delay after a broken backoff function')
+  }
+}
+
+/** Any thrown value as data that any column takes; causes five deep. */
+export function errorData(thrown: unknown, depth = 0): ErrorData {
+  if (!(thrown instanceof Error)) return describe('NonError', String(safeText(thrown)), null)
+  const { name, message, stack, cause } = thrown
+  const code = (thrown as { code?: unknown }).code
+  return {
+    name: storable(String(name), 256),
+    message: storable(String(message), 16_384),
+    code: typeof code === 'string' || typeof code === 'number' ? storable(String(code), 256) : null,
+    stack: typeof stack === 'string' ? storable(stack, 32_768) : null,
+    cause: cause === undefined || cause === null || depth >= 5 ? null : errorData(cause, depth + 1),
+  }
+}
+
+function safeText(thrown: unknown): string {
+  try {
+    return storable(typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown), 16_384)
+  } catch {
+    return 'a value that has no text'
+  }
+}
+
+function describe(name: string, message: string, code: string | null): ErrorData {
+  return { name, message: storable(message, 16_384), code, stack: null, cause: null }
+}

@@ -1,0 +1,400 @@
+/**
+ * createWorker: a process's share of the work. It owns a pool of node-postgres connections for runners and outcomes, a
+ * heart (a thread that says it is alive), a lane per queue, a dispatcher, and one LISTEN for all of them.
+ *
+ * Its life: register -> run -> quiet (claim nothing) -> drain (let runs end, then ask them to, within the grace) -> hand
+ * back what is left, uncounted -> leave. If another process declares it dead (it was stopped, or cut off, for longer
+ * than 10 s), everything it holds belongs to others: running handlers are told by their signals, what they return is
+ * refused by the store, and it goes on with a new identity.
+ */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import pg from 'pg'
+import { monotonicMs, nowMs, sleep } from '../clock.ts'
+import { connect, explainDatabaseError } from '../db/connect.ts'
+import { isMigrated } from '../db/migrate.ts'
+import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
+import { listen, type Listener } from '../db/listen.ts'
+import { checkQueue, handBack, makeIdentifiers, sweepDead } from '../db/statements/jobs.ts'
+import {
+  recordHandedBack,
+  registerQueues,
+  registerTasks,
+  registerWorker,
+  removeWorker,
+  type Listed,
+} from '../db/statements/workers.ts'
+import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
+import { upkeep } from '../dispatcher/upkeep.ts'
+import { durationMs, type Duration } from '../duration.ts'
+import { ConfigError, RowbeatError, StoreError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { createRegistry, type TaskTree } from '../tasks/registry.ts'
+import { QUEUE_NAME, type Task } from '../tasks/task.ts'
+import type { Active } from './active.ts'
+import { createCrowd } from './crowd.ts'
+import { createLane, type Lane } from './engine.ts'
+import { createEvents, type RunEvents } from './events.ts'
+import { execute } from './execute.ts'
+import { createFlusher } from './flusher.ts'
+import { createHeartbeat, DEAD_SECONDS, type Heartbeat } from './heartbeat.ts'
+import type { ClaimedJob } from './job.ts'
+import { logEvents } from './log.ts'
+import { createRecorder } from './recorder.ts'
+import { describeTask } from './describe.ts'
+import { VERSION } from '../version.ts'
+
+export interface WorkerOptions {
+  databaseUrl: string
+  tasks: TaskTree
+  /** Queue -> runs at once; default `{ default: concurrency, high: concurrency }`. */
+  queues?: Readonly<Record<string, number>>
+  /** Default 10. */
+  concurrency?: number
+  /** Runs to hold ahead of free slots, instead of the 10 ms that are measured. */
+  prefetch?: number
+  /** For transactional tasks: the handle whose kind of transaction `context.tx` is; default a postgres.js sql. */
+  db?: DatabaseHandle
+  /** Shown as the worker of a run; default host-pid-random. */
+  name?: string
+  logger?: Logger
+  prepare?: boolean
+  /** How long results are kept when neither task nor call says; default 30 days. */
+  retention?: Duration
+}
+
+export interface Worker {
+  readonly name: string
+  readonly events: RunEvents
+  /** Resolves when runs are being claimed. Throws StoreError: RB_DB_UNREACHABLE, RB_SCHEMA_BEHIND, RB_QUEUE_UNKNOWN_VERSION. */
+  start(): Promise<void>
+  /** Drains for at most `grace` (default 25 s), then asks runs to stop and hands back the rest. Safe to call twice. */
+  stop(options?: { grace?: Duration }): Promise<void>
+  /** Runs in progress. */
+  readonly running: number
+}
+
+/** How long a run that was asked to stop may still take before it is handed back. */
+const LAST_WORDS_MS = 500
+const SWEEP_MS = 2000
+const UPKEEP_MS = 3_600_000
+
+class Stopping extends RowbeatError {
+  constructor() {
+    super(
+      'RB_WORKER_STOPPING',
+      'the worker is shutting down; the run will be handed back and start elsewhere.',
+    )
+  }
+}
+class LeaseLost extends RowbeatError {
+  constructor() {
+    super('RB_LEASE_LOST', 'this worker was declared dead; the run belongs to another now.')
+  }
+}
+
+export function createWorker(options: WorkerOptions): Worker {
+  const registry = createRegistry(options.tasks)
+  const concurrency = options.concurrency ?? 10
+  const queues = options.queues ?? { default: concurrency, high: concurrency }
+  checkOptions(queues, registry.size)
+  const keep = durationMs(options.retention ?? '30 days', 'retention') / 1000
+  const name = options.name ?? `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const events = createEvents()
+  if (options.logger) logEvents(events, options.logger)
+
+  const pool = new pg.Pool({
+    connectionString: options.databaseUrl,
+    application_name: 'rowbeat worker',
+    max: Math.min(12, 5 + Object.keys(queues).length),
+    keepAlive: true,
+    connectionTimeoutMillis: 3000,
+    query_timeout: 5000,
+    idleTimeoutMillis: 60_000,
+  })
+  pool.on('error', (error) => events.emit('worker:trouble', { what: 'an idle connection', error }))
+  const db = toPooled(pool, options.prepare ?? true)
+  const transactional = [...registry.values()].some((task) => task.options.transactional)
+  const own =
+    transactional && !options.db
+      ? connect({ url: options.databaseUrl, role: 'task', max: sum(queues) + 1, prepare: options.prepare })
+      : null
+  const flusher = createFlusher(db, name, events)
+  const recorder = createRecorder(db, events)
+  const crowd = createCrowd()
+  const active = new Map<string, Active>()
+  const state = {
+    id: newId(name),
+    phase: 'new' as 'new' | 'running' | 'stopping' | 'stopped',
+    renewing: false,
+  }
+  let lanes: Lane[] = []
+  let heart: Heartbeat | null = null
+  let dispatcher: Dispatcher | null = null
+  let listener: Listener | null = null
+  let stopped: Promise<void> | null = null
+
+  const row = () => ({
+    id: state.id,
+    name,
+    kind: 'worker' as const,
+    hostname: hostname(),
+    pid: process.pid,
+    pools: lanes.flatMap((lane) => lane.pools()),
+    queues: { ...queues },
+    tasks: [...registry.keys()],
+    version: VERSION,
+  })
+
+  const run = async (job: ClaimedJob, poolId: string): Promise<void> => {
+    const task = registry.get(job.task_identifier.slice(job.task_identifier.indexOf(':') + 1))!
+    const alone = (job.payload.redeliveries ?? 0) >= 2
+    const admitted = crowd.enter(alone)
+    if (admitted) await admitted
+    try {
+      if (job.attempts > 1) await announce(job)
+      await perform(task, job, poolId)
+    } finally {
+      crowd.leave(alone)
+    }
+  }
+  const listed = (job: ClaimedJob): Listed => ({
+    id: job.key,
+    started_at: new Date(nowMs()).toISOString(),
+    attempt: (job.payload.attempt ?? 0) + 1,
+  })
+  /** Claimed before: somebody may have died of it, so it is listed durably before it starts. */
+  const announce = async (job: ClaimedJob): Promise<void> => {
+    await heart!.announce(listed(job))
+  }
+  const perform = async (task: Task, job: ClaimedJob, poolId: string): Promise<void> => {
+    const queue = job.task_identifier.slice(0, job.task_identifier.indexOf(':'))
+    const executed = await execute({
+      job,
+      task,
+      queue,
+      pool: poolId,
+      recorder,
+      events,
+      db: options.db ?? own ?? pool,
+      worker: name,
+      random: Math.random,
+      keep,
+      onStart(started) {
+        active.set(job.key, started)
+        if (job.attempts === 1) heart!.list(listed(job))
+      },
+    })
+    active.delete(job.key)
+    heart!.unlist(job.key)
+    recorder.forget(job.key)
+    if (executed.row === null) return void events.emit('run:refused', { run: job.key, task: task.name })
+    if (executed.stored)
+      return void events.emit('run:finished', {
+        run: job.key,
+        task: task.name,
+        state: executed.row.state,
+        reason: executed.row.reason ?? null,
+        error: executed.row.error ?? null,
+      })
+    flusher.push({ run: job.key, task: task.name, pool: poolId, row: executed.row })
+    const { state: ended, delay } = executed.row
+    if (ended === 'PARK' && delay! < 1) setTimeout(() => dispatcher?.wake(), delay! * 1000 + 2)
+  }
+
+  const declareDead = async (): Promise<void> => {
+    if (state.renewing || state.phase !== 'running') return
+    state.renewing = true
+    events.emit('worker:declared-dead', { name })
+    for (const running of active.values()) running.abort(new LeaseLost())
+    await Promise.all(lanes.map((lane) => lane.renew()))
+    state.id = newId(name)
+    while (state.phase === 'running') {
+      try {
+        await registerWorker(db, row())
+        break
+      } catch (error) {
+        events.emit('worker:trouble', { what: 'registering again', error })
+        await sleep(1000)
+      }
+    }
+    heart?.rename(state.id)
+    state.renewing = false
+  }
+
+  const start = async (): Promise<void> => {
+    if (state.phase !== 'new')
+      throw new ConfigError('this worker was started already: make another with createWorker.')
+    try {
+      await checkStore(options.databaseUrl)
+      await checkQueue(db)
+      await registerQueues(db, Object.keys(queues))
+      await registerTasks(db, [...registry.values()].map(describeTask))
+      await makeIdentifiers(
+        db,
+        Object.keys(queues).flatMap((queue) => [...registry.keys()].map((task) => `${queue}:${task}`)),
+      )
+      await registerWorker(db, row())
+    } catch (error) {
+      await pool.end().catch(() => {})
+      throw explainDatabaseError(error, options.databaseUrl)
+    }
+    state.phase = 'running'
+    heart = createHeartbeat({
+      url: options.databaseUrl,
+      id: state.id,
+      pools: () => lanes.flatMap((lane) => lane.pools()),
+      isStopping: () => state.phase !== 'running',
+      events,
+      onDead: () => void declareDead(),
+    })
+    lanes = Object.entries(queues).map(([queue, slots]) =>
+      createLane({
+        queue,
+        tasks: [...registry.keys()],
+        concurrency: slots,
+        prefetch: options.prefetch ?? null,
+        prepare: options.prepare ?? true,
+        pool,
+        db,
+        events,
+        run,
+        pressure: () => flusher.room(),
+        staleMs: () => heart!.staleMs(),
+      }),
+    )
+    const wake = (queue: string | null): void => {
+      for (const lane of lanes) if (queue === null || lane.queue === queue) lane.nudge()
+    }
+    dispatcher = startDispatcher({
+      db,
+      onReleased: wake,
+      onProblem: (error) => events.emit('worker:trouble', { what: 'the dispatcher', error }),
+      chores: [
+        { everyMs: SWEEP_MS, run: sweep },
+        { everyMs: SWEEP_MS, run: async () => void (await Promise.all(lanes.map((lane) => lane.check()))) },
+        { everyMs: UPKEEP_MS / 60, run: async () => void (await upkeep(db, UPKEEP_MS)) },
+      ],
+    })
+    listener = listen(pool, {
+      channels: ['rowbeat_queue', 'rowbeat_parked'],
+      onNotify(channel, payload) {
+        if (channel === 'rowbeat_queue') wake(payload)
+        dispatcher?.wake()
+      },
+      onReady: () => wake(null),
+      onProblem: (error) => events.emit('worker:trouble', { what: 'listening', error }),
+    })
+    heart.push()
+    events.emit('worker:started', { name, queues: { ...queues }, tasks: registry.size })
+  }
+
+  /** Judges others only after a time of unbroken contact of its own: whoever was cut off knows nothing. */
+  const sweep = async (): Promise<void> => {
+    if (heart!.steadyMs() < DEAD_SECONDS * 1000) return
+    const swept = await sweepDead(db, DEAD_SECONDS, keep)
+    if (swept.workers.length > 0) events.emit('worker:swept', swept)
+  }
+
+  const shutDown = async (graceMs: number): Promise<void> => {
+    if (state.phase === 'new') {
+      state.phase = 'stopped'
+      await pool.end()
+      await own?.end({ timeout: 1 })
+      return
+    }
+    state.phase = 'stopping'
+    events.emit('worker:stopping', { name, running: active.size })
+    const deadline = monotonicMs() + graceMs
+    await Promise.all(lanes.map((lane) => lane.quiet()))
+    heart!.push()
+    const busy = (): number => lanes.reduce((total, lane) => total + lane.running(), 0)
+    while (busy() > 0 && monotonicMs() < deadline) await sleep(20)
+    for (const running of active.values()) running.abort(new Stopping())
+    const lastWords = monotonicMs() + LAST_WORDS_MS
+    while (busy() > 0 && monotonicMs() < lastWords) await sleep(20)
+    await Promise.race([flusher.drained(), sleep(5000)])
+    await recorder.flush()
+    await dispatcher!.stop()
+    const left = [...active.values()]
+    const handedBack = await leave(left).catch((error) => {
+      events.emit('worker:trouble', { what: 'handing back runs', error })
+      return 0
+    })
+    await heart!.end()
+    await listener?.close()
+    state.phase = 'stopped'
+    events.emit('worker:stopped', { name, handedBack })
+    await Promise.race([pool.end(), sleep(1000)])
+    await own?.end({ timeout: 1 })
+  }
+  const leave = async (left: Active[]): Promise<number> => {
+    const count = await handBack(
+      db,
+      lanes.flatMap((lane) => lane.pools()),
+    )
+    if (left.length > 0)
+      await recordHandedBack(
+        db,
+        name,
+        left.map(({ job }) => listed(job)),
+      )
+    await removeWorker(db, state.id)
+    return count
+  }
+
+  return {
+    name,
+    events,
+    start,
+    stop: ({ grace = '25s' }: { grace?: Duration } = {}) =>
+      (stopped ??= shutDown(durationMs(grace, 'grace'))),
+    get running() {
+      return lanes.reduce((total, lane) => total + lane.running(), 0)
+    },
+  }
+}
+
+function checkOptions(queues: Readonly<Record<string, number>>, tasks: number): void {
+  if (tasks === 0)
+    throw new ConfigError(
+      'this worker knows no task: pass tasks, or point ROWBEAT_TASKS at the modules that export them.',
+    )
+  for (const [queue, slots] of Object.entries(queues)) {
+    if (!QUEUE_NAME.test(queue)) throw new ConfigError(`queue "${queue}" must match ${QUEUE_NAME.source}.`)
+    if (!Number.isInteger(slots) || slots < 1)
+      throw new ConfigError(`queue "${queue}": its concurrency must be a whole number of at least 1.`)
+  }
+}
+
+async function checkStore(url: string): Promise<void> {
+  const sql = connect({ url, role: 'worker', max: 1 })
+  try {
+    if (await isMigrated(sql)) return
+    throw new StoreError(
+      'RB_SCHEMA_BEHIND',
+      'The database is not at the schema of this release: run `rowbeat migrate`.',
+    )
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+/** Our statements carry their name as a comment; on our own pool that is also the name of their prepared statement. */
+function toPooled(pool: pg.Pool, prepare: boolean): ReturnType<typeof toQueryable> {
+  if (!prepare) return toQueryable(pool)
+  return {
+    async query(text, parameters = []) {
+      const name = /^\/\* (\w+) \*\//.exec(text)?.[1]
+      return (await pool.query({ text, values: [...parameters], ...(name ? { name } : {}) })).rows
+    },
+  }
+}
+
+function newId(name: string): string {
+  return `${name}.${randomBytes(4).toString('hex')}`
+}
+
+function sum(queues: Readonly<Record<string, number>>): number {
+  return Object.values(queues).reduce((total, slots) => total + slots, 0)
+}
