@@ -2,7 +2,7 @@
  * Makes the role that owns Rowbeat's database, and the database, on a server where we are superuser: the built-in
  * PostgreSQL and the tests. The role is an ordinary one, so that whatever needs more rights fails at home first.
  */
-import postgres from 'postgres'
+import { connect } from './connect.ts'
 
 export interface Owner {
   readonly role: string
@@ -12,7 +12,7 @@ export interface Owner {
 
 /** Makes what is missing; harmless when both are there. */
 export async function ensureOwner(adminUrl: string, { role, password, database }: Owner): Promise<void> {
-  const sql = postgres(adminUrl, { max: 1, onnotice: () => {} })
+  const sql = connect({ url: adminUrl, role: 'setup', max: 1 })
   try {
     // Utility statements take no parameters: the server quotes the names and the password for us.
     const missing = await sql<{ command: string }[]>`/* ensure_owner */

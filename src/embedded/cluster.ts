@@ -22,9 +22,17 @@ export const SUPERUSER = 'postgres'
 
 /** Makes the data directory of Rowbeat itself when it is missing: closed, but passable when PostgreSQL is not us. */
 export function makeDataDir(dataDir: string): void {
-  if (existsSync(dataDir)) return
-  mkdirSync(dataDir, { recursive: true })
+  const found = statSync(dataDir, { throwIfNoEntry: false })
+  if (found?.isDirectory()) return
+  if (found) throw new ConfigError(`${dataDir} is a file: set ROWBEAT_DATA_DIR to a directory.`)
+  makeFolder(dataDir)
   chmodSync(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
+}
+
+/** One by one, because Node's own recursive mkdir misreports a read-only disk and never returns below /proc. */
+function makeFolder(path: string): void {
+  if (!existsSync(dirname(path))) makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 /** Makes the cluster when it is missing; otherwise checks its version and hands its files to who will run it. */

@@ -128,7 +128,8 @@ function copyAside(
   }
   const base = '/var/lib/rowbeat'
   const home = join(base, createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 12))
-  const native = join(home, 'native')
+  const { version } = JSON.parse(readFileSync(join(binaries.native, '..', 'package.json'), 'utf8'))
+  const native = join(home, `native-${version}`)
   for (const folder of [base, home]) {
     mkdirSync(folder, { recursive: true })
     chmodSync(folder, 0o711)

@@ -24,7 +24,7 @@ import type { Footing, Way } from './footing.ts'
 import { launchGuarded } from './guard.ts'
 import type { Guarded } from './guard.ts'
 import { freePort } from './port.ts'
-import { claimRecord, writeRecord } from './record.ts'
+import { claimRecord, ownAs, releaseRecord, writeRecord } from './record.ts'
 import { clearRemains, clusterName, signalIfAlive } from './remains.ts'
 import { dataDirTrouble, programTrouble } from './trouble.ts'
 
@@ -100,7 +100,6 @@ async function start(dataDir: string, options: PostgresOptions): Promise<Embedde
   makeDataDir(dataDir)
   const footing = await chooseFooting(await findBinaries(), dataDir, options.ways)
   const record = claimRecord(dataDir)
-  const release = (port: number | null): void => writeRecord(dataDir, { ...record, port, holder: null })
   try {
     await clearRemains(footing.cluster, options.log)
     const sync = options.settings?.fsync !== 'off'
@@ -118,10 +117,10 @@ async function start(dataDir: string, options: PostgresOptions): Promise<Embedde
       port,
       dataDir,
       pid: guarded.pid,
-      ...lifeOf(guarded, dataDir, () => release(port)),
+      ...lifeOf(guarded, dataDir, () => releaseRecord(dataDir, { ...record, port })),
     }
   } catch (error) {
-    release(record.port)
+    releaseRecord(dataDir, record)
     throw error
   }
 }
@@ -202,6 +201,7 @@ function openLog(dataDir: string): { fd: number; start: number } {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
   if (size > LOG_BYTES_MAX) renameSync(file, `${file}.1`)
   const fd = openSync(file, 'a', 0o600)
+  ownAs(dataDir, file)
   return { fd, start: fstatSync(fd).size }
 }
 
@@ -222,7 +222,7 @@ function urlOf(user: string, password: string, port: number, database: string): 
   return `postgres://${user}:${password}@127.0.0.1:${port}/${database}`
 }
 
-/** Of a file operation; those of sockets have a syscall too, but no path. */
+/** Of a file operation; those of sockets have a syscall too, and an address. */
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'path' in error
+  return error instanceof Error && 'syscall' in error && !('address' in error)
 }

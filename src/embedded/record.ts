@@ -4,7 +4,7 @@
  * not mistaken for it, and a holder killed with -9 blocks nobody. Written whole and renamed, never half.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../errors.ts'
 import { birthOf } from './remains.ts'
@@ -38,8 +38,30 @@ export function claimRecord(dataDir: string): ClusterRecord {
 export function writeRecord(dataDir: string, record: ClusterRecord): void {
   const whole = join(dataDir, 'postgres.json')
   const half = `${whole}.${process.pid}`
-  writeFileSync(half, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600, flush: true })
-  renameSync(half, whole)
+  try {
+    writeFileSync(half, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600, flush: true })
+    ownAs(dataDir, half)
+    renameSync(half, whole)
+  } catch (error) {
+    rmSync(half, { force: true })
+    throw error
+  }
+}
+
+/** Gives the directory back. On a full disk it stays written as held, by a process that will be dead: harmless. */
+export function releaseRecord(dataDir: string, record: ClusterRecord): void {
+  try {
+    writeRecord(dataDir, { ...record, holder: null })
+  } catch {
+    // Nothing that could be done better by the caller, who is stopping.
+  }
+}
+
+/** As root we write for whoever owns the directory, so that one start with sudo does not lock its owner out. */
+export function ownAs(dataDir: string, file: string): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(dataDir)
+  chownSync(file, uid, gid)
 }
 
 function readRecord(dataDir: string): ClusterRecord | null {

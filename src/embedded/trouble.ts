@@ -33,6 +33,12 @@ export function programTrouble(dataDir: string, words: string, log: string): Row
       { cause: words },
     )
   }
+  if (/could not look up effective user ID/.test(words)) {
+    return new ConfigError(
+      `This user (uid ${process.getuid?.()}) has no name on this machine, and PostgreSQL needs one: add it to /etc/passwd, start as another user, or set DATABASE_URL.`,
+      { cause: words },
+    )
+  }
   const lines = words.trim().split('\n')
   const last = lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1)
   return new StoreError(

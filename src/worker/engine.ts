@@ -193,7 +193,7 @@ export function createLane(options: LaneOptions): Lane {
       await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random()))
     }
   }
-  const supervised = supervise()
+  void supervise()
   const endRunner = async (): Promise<void> => {
     openRoom()
     const ending = pool

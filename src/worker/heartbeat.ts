@@ -29,10 +29,9 @@ export const BEAT_MS = 1000
 export const DEAD_SECONDS = 10
 
 export interface Heartbeat {
-  list(run: Listed): void
-  unlist(run: string): void
-  /** Lists the run and resolves once that is durable. */
+  /** Lists the run and resolves once that is durable; it stays listed until `forget`. */
   announce(run: Listed): Promise<void>
+  forget(run: string): void
   /** Milliseconds since the last confirmed sign of life was sent. */
   staleMs(): number
   /** Milliseconds for which signs of life have come without a gap of 3 s. */
@@ -47,6 +46,8 @@ export interface HeartbeatOptions {
   url: string
   id: string
   pools(): string[]
+  /** What runs now. */
+  running(): Listed[]
   isStopping(): boolean
   events: RunEvents
   onDead(): void
@@ -55,12 +56,12 @@ export interface HeartbeatOptions {
 const GAP_MS = 3000
 
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
-  const running = new Map<string, Listed>()
+  const announcements = new Map<string, Listed>()
   const waiting: { number: number; go: () => void }[] = []
   const lag = monitorEventLoopDelay({ resolution: 20 })
   lag.enable()
   let { id } = options
-  let changed = true
+  let empty = false
   let announced = 0
   let lastAlive = monotonicMs()
   let steadySince = lastAlive
@@ -72,8 +73,11 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   thread.unref()
 
   const push = (now = false): void => {
+    const running = [...announcements.values(), ...options.running()]
+    const changed = running.length > 0 || !empty
+    empty = running.length === 0
     const beat: Beat = {
-      running: changed ? [...running.values()] : null,
+      running: changed ? running : null,
       pools: options.pools(),
       rssBytes: process.memoryUsage.rss(),
       loopLagMs: Math.max(0, Math.round(lag.max / 1e5) / 10 - 20),
@@ -81,7 +85,6 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       stopping: options.isStopping(),
     }
     thread.postMessage({ kind: 'beat', id, beat, changed, announce: announced, now } satisfies ToThread)
-    changed = false
   }
   const timer = setInterval(() => {
     push()
@@ -104,26 +107,18 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   push(true)
 
   return {
-    list(run) {
-      running.set(run.id, run)
-      changed = true
-    },
-    unlist(run) {
-      running.delete(run)
-      changed = true
-    },
     announce(run) {
-      running.set(run.id, run)
-      changed = true
+      announcements.set(run.id, run)
       const number = ++announced
       push(true)
       return new Promise((go) => waiting.push({ number, go }))
     },
+    forget: (run) => void announcements.delete(run),
     staleMs: () => monotonicMs() - lastAlive,
     steadyMs: () => (monotonicMs() - lastAlive > GAP_MS ? 0 : monotonicMs() - steadySince),
     rename(next) {
       id = next
-      changed = true
+      empty = false
       push(true)
     },
     push: () => push(true),

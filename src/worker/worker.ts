@@ -158,14 +158,13 @@ export function createWorker(options: WorkerOptions): Worker {
       crowd.leave(alone)
     }
   }
-  const listed = (job: ClaimedJob): Listed => ({
-    id: job.key,
-    started_at: new Date(nowMs()).toISOString(),
-    attempt: (job.payload.attempt ?? 0) + 1,
-  })
   /** Claimed before: somebody may have died of it, so it is listed durably before it starts. */
   const announce = async (job: ClaimedJob): Promise<void> => {
-    await heart!.announce(listed(job))
+    await heart!.announce({
+      id: job.key,
+      started_at: new Date(nowMs()).toISOString(),
+      attempt: (job.payload.attempt ?? 0) + 1,
+    })
   }
   const perform = async (task: Task, job: ClaimedJob, poolId: string): Promise<void> => {
     const queue = job.task_identifier.slice(0, job.task_identifier.indexOf(':'))
@@ -182,11 +181,10 @@ export function createWorker(options: WorkerOptions): Worker {
       keep,
       onStart(started) {
         active.set(job.key, started)
-        if (job.attempts === 1) heart!.list(listed(job))
       },
     })
     active.delete(job.key)
-    heart!.unlist(job.key)
+    if (job.attempts > 1) heart!.forget(job.key)
     recorder.forget(job.key)
     if (executed.row === null) return void events.emit('run:refused', { run: job.key, task: task.name })
     if (executed.stored)
@@ -244,6 +242,7 @@ export function createWorker(options: WorkerOptions): Worker {
       url: options.databaseUrl,
       id: state.id,
       pools: () => lanes.flatMap((lane) => lane.pools()),
+      running: () => [...active.values()].filter(({ job }) => job.attempts === 1).map(toListed),
       isStopping: () => state.phase !== 'running',
       events,
       onDead: () => void declareDead(),
@@ -333,12 +332,7 @@ export function createWorker(options: WorkerOptions): Worker {
       db,
       lanes.flatMap((lane) => lane.pools()),
     )
-    if (left.length > 0)
-      await recordHandedBack(
-        db,
-        name,
-        left.map(({ job }) => listed(job)),
-      )
+    if (left.length > 0) await recordHandedBack(db, name, left.map(toListed))
     await removeWorker(db, state.id)
     return count
   }
@@ -389,6 +383,10 @@ function toPooled(pool: pg.Pool, prepare: boolean): ReturnType<typeof toQueryabl
       return (await pool.query({ text, values: [...parameters], ...(name ? { name } : {}) })).rows
     },
   }
+}
+
+function toListed({ job, attempt, startedMs }: Active): Listed {
+  return { id: job.key, started_at: new Date(startedMs).toISOString(), attempt }
 }
 
 function newId(name: string): string {

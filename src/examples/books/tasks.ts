@@ -54,17 +54,19 @@ export const importBooks = task(
   },
 )
 
+const reportInput = z.object({
+  email: z.string(),
+  file: z.string(),
+  imported: z.int(),
+  failed: z.int(),
+  errors: z.array(z.object({ line: z.int(), message: z.string() })),
+})
+
 /** A run of its own, so that a mail server that is down never makes an import run twice. */
 export const sendImportReport = task(
   'books.send_import_report',
   {
-    input: z.object({
-      email: z.string(),
-      file: z.string(),
-      imported: z.int(),
-      failed: z.int(),
-      errors: z.array(z.object({ line: z.int(), message: z.string() })),
-    }),
+    input: reportInput,
     attemptsMax: 8,
     retry: { base: '5s', cap: '10 minutes' },
     timeLimit: '1 minute',
