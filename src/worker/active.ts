@@ -122,7 +122,7 @@ function describeRun({ job, task, queue, attempt, allowed }: ActiveOptions): Run
     retryOf: payload.retry_of ?? null,
     schedule: payload.schedule ?? null,
     dueAt: payload.due_at ?? null,
-    createdAt: job.created_at.toISOString(),
+    createdAt: new Date(job.created_at).toISOString(),
     expiresAt: payload.expires_at ?? null,
   })
 }

@@ -33,7 +33,8 @@ export interface ClaimedJob {
   readonly attempts: number
   /** The run's id. */
   readonly key: string
-  readonly created_at: Date
+  /** As Postgres writes it: facade.ts does not parse timestamps. */
+  readonly created_at: string
   /** `queue:task`. */
   readonly task_identifier: string
 }

@@ -57,8 +57,7 @@ export function readChoices(fields: Record<string, unknown>): Pick<Upload, 'onEr
 
 /** Throws Refusal unless this is UTF-8 text whose first line names the columns. */
 export async function checkCsv(content: Buffer): Promise<void> {
-  if (content.length === 0)
-    throw new Refusal(422, '/file', 'The file is empty: choose one with books in it.')
+  if (content.length === 0) throw new Refusal(422, '/file', 'The file is empty: choose one with books in it.')
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(content)
@@ -66,7 +65,11 @@ export async function checkCsv(content: Buffer): Promise<void> {
     throw new Refusal(422, '/file', 'The file is not text in UTF-8: save it as "CSV UTF-8" and upload that.')
   }
   if (text.includes('\0'))
-    throw new Refusal(422, '/file', 'The file is not a CSV file, it has zero bytes in it: save it as "CSV UTF-8".')
+    throw new Refusal(
+      422,
+      '/file',
+      'The file is not a CSV file, it has zero bytes in it: save it as "CSV UTF-8".',
+    )
   const first = await textLines([content]).next()
   const header = readHeader(first.value ?? '')
   if (typeof header === 'string') throw new Refusal(422, '/file', header)

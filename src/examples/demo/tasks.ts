@@ -44,7 +44,7 @@ export const fail = task(
   'demo.fail',
   {
     input: z.object({ times: z.int().min(0).max(999), message: z.string().default('failed on purpose') }),
-    attemptsMax: 1000,
+    attemptsMax: ({ times }: { times: number }) => times + 1,
     retry: { backoff: 'constant', base: '100ms' },
   },
   ({ times, message }, { run }) => {

@@ -39,7 +39,7 @@ const ASSETS = [
 ]
 
 /** Open to everybody: the API's default-deny hook reads it. */
-export const PUBLIC = { config: { auth: 'public' } }
+export const PUBLIC: { config: object } = { config: { auth: 'public' } }
 
 export function sendPage(reply: FastifyReply, page: Page): FastifyReply {
   return reply
@@ -64,8 +64,7 @@ export function serveAssets(app: FastifyInstance): void {
 function layout({ title, body, path, head }: Page): Html {
   const [style, script, icon] = ASSETS.map(({ path, version }) => `${path}?v=${version}`)
   const entries = ENTRIES.map(
-    ([href, name]) =>
-      html`<a href="${href}" ${href === path ? html`aria-current="page"` : null}>${name}</a>`,
+    ([href, name]) => html`<a href="${href}" ${href === path ? html`aria-current="page"` : null}>${name}</a>`,
   )
   return html`<!doctype html>
     <html lang="en">
@@ -86,7 +85,9 @@ function layout({ title, body, path, head }: Page): Html {
           <nav aria-label="Examples">${entries}</nav>
         </header>
         <main id="main">${body}</main>
-        <footer>An example app of Rowbeat: background tasks, durable results and schedules on Postgres.</footer>
+        <footer>
+          An example app of Rowbeat: background tasks, durable results and schedules on Postgres.
+        </footer>
       </body>
     </html> `
 }

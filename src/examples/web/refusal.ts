@@ -32,7 +32,11 @@ export function prefersPage(request: FastifyRequest): boolean {
 }
 
 /** The error handler of the example pages. */
-export function answerError(error: FastifyError | Refusal, request: FastifyRequest, reply: FastifyReply): void {
+export function answerError(
+  error: FastifyError | Refusal,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
   const wanted = error instanceof Refusal ? error.status : (error.statusCode ?? 500)
   const status = wanted >= 400 && wanted < 500 ? wanted : 500
   if (status === 500) request.log.error({ err: error }, 'an example page failed')
