@@ -165,22 +165,22 @@ begin
 end $$;
 
 create function rowbeat.payload_v1(v jsonb, attempts_max integer, time_limit float8, soft_time_limit float8, at timestamptz)
-returns jsonb language sql stable parallel safe as $$
+returns text language sql stable parallel safe as $$
   select case when attempts_max is null and time_limit is null and soft_time_limit is null and v - '{task,input,queue,priority}'::text[] = '{}'::jsonb
-    then jsonb_build_object('input', coalesce(v->'input', '{}'::jsonb))
-    else jsonb_strip_nulls(jsonb_build_object('attempts_max', attempts_max, 'time_limit', time_limit, 'soft_time_limit', soft_time_limit))
+    then '{"input": ' || coalesce((v->'input')::text, '{}') || '}'
+    else (jsonb_strip_nulls(jsonb_build_object('attempts_max', attempts_max, 'time_limit', time_limit, 'soft_time_limit', soft_time_limit))
       || (v - '{task,input,queue,priority,eta,delay,id,kept,on_conflict,expires,time_limit,soft_time_limit,retention}'::text[])
       || jsonb_strip_nulls(jsonb_build_object('time_limit', rowbeat.seconds_v1(v->'time_limit'), 'soft_time_limit', rowbeat.seconds_v1(v->'soft_time_limit'),
            'retention', rowbeat.seconds_v1(v->'retention'),
            'expires_at', coalesce(at + rowbeat.seconds_v1(v->'expires') * interval '1 second', (v->>'expires')::timestamptz)))
-      || jsonb_build_object('input', coalesce(v->'input', '{}'::jsonb)) end
+      || jsonb_build_object('input', coalesce(v->'input', '{}'::jsonb)))::text end
 $$;
-comment on function rowbeat.payload_v1 is 'What a run carries wherever it is: input, and whatever the caller or the task set beside the columns of its place.';
+comment on function rowbeat.payload_v1 is 'JSON text of what a run carries wherever it is: input, and whatever the caller or the task set beside the columns of its place.';
 
 create function rowbeat.placed_v1(runs jsonb, at timestamptz)
-returns table (ordinal bigint, v jsonb, task text, queue text, priority smallint, eta timestamptz, payload jsonb, task_id integer, reason text)
+returns table (ordinal bigint, own text, task text, queue text, priority smallint, eta timestamptz, payload text, task_id integer, reason text)
 language sql stable as $$
-  select e.ordinal, e.v, e.v->>'task', e.queue, e.priority, e.eta, e.payload, t.id, rowbeat.placement_v1(e.eta, at, q.paused_at, q.overflow, e.priority)
+  select e.ordinal, e.v->>'id', e.v->>'task', e.queue, e.priority, e.eta, e.payload, t.id, rowbeat.placement_v1(e.eta, at, q.paused_at, q.overflow, e.priority)
   from (
     select x.ordinal, x.v, coalesce(x.v->>'queue', d.queue, 'default') as queue, coalesce((x.v->>'priority')::smallint, d.priority, 0::smallint) as priority,
       coalesce((x.v->>'eta')::timestamptz, at + rowbeat.seconds_v1(x.v->'delay') * interval '1 second') as eta,
@@ -221,7 +221,7 @@ begin
   target := coalesce(v->>'queue', d.queue, 'default');
   worth := coalesce((v->>'priority')::smallint, d.priority, 0);
   eta := coalesce((v->>'eta')::timestamptz, at + rowbeat.seconds_v1(v->'delay') * interval '1 second');
-  payload := rowbeat.payload_v1(v, d.attempts_max, d.time_limit, d.soft_time_limit, at)::text;
+  payload := rowbeat.payload_v1(v, d.attempts_max, d.time_limit, d.soft_time_limit, at);
   select * into q from rowbeat.queues k where k.name = target;
   why := rowbeat.placement_v1(eta, at, q.paused_at, q.overflow, worth);
   select t.id into kind from rowbeat_queue._private_tasks t where t.identifier = target || ':' || (v->>'task');
@@ -271,18 +271,19 @@ begin
   end if;
   loop
     with p as materialized (
-      select p.*, coalesce((p.v->>'id')::uuid, rowbeat.uuid7()) as id from rowbeat.placed_v1(runs, at) p
+      select p.*, coalesce(p.own::uuid, rowbeat.uuid7()) as id from rowbeat.placed_v1(runs, at) p
     ), ready as (
       select not exists (select from p where task_id is null) as yes
     ), hot as (
       insert into rowbeat_queue._private_jobs (task_id, payload, priority, run_at, max_attempts, key, created_at, updated_at)
-      select p.task_id, p.payload::text::json, p.priority, at, 32767, p.id::text, at, at from p, ready where ready.yes and p.reason is null
+      select p.task_id, p.payload::json, p.priority, at, 32767, p.id::text, at, at from p, ready where ready.yes and p.reason is null
     ), cold as (
       insert into rowbeat.parked (id, reason, release_at, task, queue, priority, payload, created_at, parked_at)
-      select p.id, p.reason, case when p.reason = 'eta' then p.eta end, p.task, p.queue, p.priority, p.payload::text::json, at, at
+      select p.id, p.reason, case when p.reason = 'eta' then p.eta end, p.task, p.queue, p.priority, p.payload::json, at, at
       from p, ready where ready.yes and p.reason is not null
     )
-    select array_agg(p.id order by p.ordinal), array_agg(distinct p.queue) filter (where p.reason is null or p.reason = 'overflow'), min(p.eta) filter (where p.reason = 'eta')
+    select array_agg(p.id order by p.ordinal), array_agg(distinct p.queue) filter (where p.reason is null),
+      min(case p.reason when 'eta' then p.eta when 'overflow' then at end)
     into ids, bells, soon from p, ready where ready.yes;
     exit when ids is not null or not exists (select from jsonb_array_elements(runs) v where not v ? 'kept');
     perform rowbeat.make_identifiers_v1(runs);

@@ -75,7 +75,10 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
     }
   })()
   return {
-    wake: () => woken.abort(),
+    wake() {
+      overflowAt = 0
+      woken.abort()
+    },
     async stop() {
       stopping.abort()
       await done

@@ -38,20 +38,23 @@ export interface LaneOptions {
   pressure(): Promise<void> | null
   /** Milliseconds since the last confirmed heartbeat. */
   staleMs(): number
+  /** Makes the lane's pools durable in the registry: before that nothing is claimed, or a crash would leave rows nobody sweeps. */
+  admit(): Promise<void>
 }
 
 export interface Lane {
   readonly queue: string
-  pools(): string[]
+  /** Every pool this lane has claimed under; runs of an earlier one may still be running. */
+  pools(): readonly string[]
   running(): number
   /** New work may be there. */
   nudge(): void
   /** Once in a while: claims that never reached us, and a loop that stands still. */
   check(): Promise<void>
   /** Throws away what is held and starts under a new pool id: this worker was declared dead. */
-  renew(): Promise<void>
-  /** Stops claiming, hands back what has not started; resolves when nothing is claimed any more, though runs may still run. */
-  quiet(): Promise<void>
+  renew(): void
+  /** Claims nothing any more; what has not started goes back, runs in progress go on. */
+  quiet(): void
 }
 
 export function createLane(options: LaneOptions): Lane {
@@ -61,11 +64,12 @@ export function createLane(options: LaneOptions): Lane {
   const known = new Set<string>()
   let pool: WorkerPool | null = null
   let busy = 0
-  let dropped: Set<string> | null = null
   let quieted = false
   let movedAt = monotonicMs()
   let roomWaiters: (() => void)[] = []
   let claimFailed = false
+  let admitted: Promise<void> | null = null
+  const pools: string[] = []
   let checkingOwned: Promise<void> | null = null
   let replace = (): void => {}
 
@@ -78,6 +82,7 @@ export function createLane(options: LaneOptions): Lane {
   }
   const hooks = {
     async room(): Promise<number> {
+      await admitted
       for (;;) {
         movedAt = monotonicMs()
         if (quieted) return 0
@@ -87,8 +92,7 @@ export function createLane(options: LaneOptions): Lane {
           continue
         }
         const free = concurrency - busy - held.size
-        const size = pace.size(Math.max(0, free))
-        if (free > 0 || (options.prefetch ?? 0) + concurrency - busy - held.size > 0) return size
+        if (free > 0) return pace.size(free)
         await new Promise<void>((go) => roomWaiters.push(go))
       }
     },
@@ -115,7 +119,7 @@ export function createLane(options: LaneOptions): Lane {
     checkingOwned ??= (async () => {
       const ids = [...held]
       const owned = await keepOwned(db, poolId, ids).catch(() => new Set(ids))
-      dropped = new Set([...(dropped ?? []), ...ids.filter((id) => !owned.has(id))])
+      for (const id of ids) if (!owned.has(id)) held.delete(id)
     })().finally(() => {
       checkingOwned = null
     })
@@ -123,11 +127,8 @@ export function createLane(options: LaneOptions): Lane {
   }
   const handle = async (job: ClaimedJob, poolId: string): Promise<void> => {
     if (options.staleMs() > STALE_MS) await confirmOwned(poolId)
-    held.delete(job.id)
-    if (dropped?.delete(job.id)) {
-      known.delete(job.id)
-      return
-    }
+    // Handed back, returned or given away in the meantime: somebody else's now.
+    if (!held.delete(job.id)) return void known.delete(job.id)
     busy++
     const started = monotonicMs()
     try {
@@ -167,6 +168,8 @@ export function createLane(options: LaneOptions): Lane {
       createFacade(options.pool, hooks),
     )
     box.id = started.id
+    pools.push(started.id)
+    admitted = options.admit()
     movedAt = monotonicMs()
     return { started }
   }
@@ -185,6 +188,7 @@ export function createLane(options: LaneOptions): Lane {
       } catch (reason) {
         error = reason
       }
+      for (const job of held) known.delete(job)
       held.clear()
       if (quieted) break
       events.emit('lane:restarted', { queue, error })
@@ -194,7 +198,7 @@ export function createLane(options: LaneOptions): Lane {
     }
   }
   void supervise()
-  const endRunner = async (): Promise<void> => {
+  const endRunner = (): void => {
     openRoom()
     const ending = pool
     if (!ending || ending._shuttingDown) return
@@ -204,7 +208,7 @@ export function createLane(options: LaneOptions): Lane {
 
   return {
     queue,
-    pools: () => (pool ? [pool.id] : []),
+    pools: () => pools,
     running: () => busy,
     nudge,
     async check() {
@@ -217,14 +221,15 @@ export function createLane(options: LaneOptions): Lane {
           nudge()
         }
       }
-      if (busy + held.size < concurrency && monotonicMs() - movedAt > STUCK_MS) await endRunner()
+      if (busy + held.size < concurrency && monotonicMs() - movedAt > STUCK_MS) endRunner()
     },
-    async renew() {
-      dropped = new Set(held)
+    renew() {
+      held.clear()
       known.clear()
-      await endRunner()
+      pools.length = 0
+      endRunner()
     },
-    async quiet() {
+    quiet() {
       quieted = true
       doorbell.stop()
       const ending = pool

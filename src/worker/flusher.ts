@@ -34,7 +34,13 @@ export const PENDING_MAX = 2000
 const BATCH_MAX = 1000
 const FLIGHTS_MAX = 2
 
-export function createFlusher(db: Queryable, worker: string, events: RunEvents): Flusher {
+/** `onParked`: runs went to wait for another try, perhaps a short one. */
+export function createFlusher(
+  db: Queryable,
+  worker: string,
+  events: RunEvents,
+  onParked: () => void,
+): Flusher {
   let queue: Ended[] = []
   let flights = 0
   let flying = 0
@@ -57,6 +63,7 @@ export function createFlusher(db: Queryable, worker: string, events: RunEvents):
       void flush(db, worker, batch, events, false).finally(() => {
         flights--
         flying -= batch.length
+        if (batch.some(({ row }) => row.state === 'PARK')) onParked()
         wake()
         arm()
       })

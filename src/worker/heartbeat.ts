@@ -45,7 +45,6 @@ export interface Heartbeat {
 export interface HeartbeatOptions {
   url: string
   id: string
-  pools(): string[]
   /** What runs now. */
   running(): Listed[]
   isStopping(): boolean
@@ -65,12 +64,8 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   let announced = 0
   let lastAlive = monotonicMs()
   let steadySince = lastAlive
-  const file = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)
-  const thread = new Thread(file, {
-    workerData: { url: options.url, id, everyMs: BEAT_MS } satisfies ThreadData,
-    resourceLimits: { maxOldGenerationSizeMb: 64 },
-  })
-  thread.unref()
+  let ending = false
+  let thread: Thread
 
   const push = (now = false): void => {
     const running = [...announcements.values(), ...options.running()]
@@ -78,7 +73,6 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     empty = running.length === 0
     const beat: Beat = {
       running: changed ? running : null,
-      pools: options.pools(),
       rssBytes: process.memoryUsage.rss(),
       loopLagMs: Math.max(0, Math.round(lag.max / 1e5) / 10 - 20),
       skewMs: 0,
@@ -92,7 +86,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   }, BEAT_MS / 2)
   timer.unref()
 
-  thread.on('message', (message: FromThread) => {
+  const hear = (message: FromThread): void => {
     if (message.kind === 'trouble')
       return void options.events.emit('worker:trouble', { what: 'the heartbeat', error: message.message })
     if (message.id !== id) return
@@ -100,10 +94,23 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     if (message.sentAt - lastAlive > GAP_MS) steadySince = monotonicMs()
     lastAlive = monotonicMs()
     while (waiting.length > 0 && waiting[0]!.number <= message.announced) waiting.shift()!.go()
-  })
-  thread.on('error', (error) =>
-    options.events.emit('worker:trouble', { what: 'the heartbeat thread', error }),
-  )
+  }
+  /** A heart that stopped by itself is replaced: without one, a living worker is declared dead. */
+  const beginThread = (): Thread => {
+    const file = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)
+    const data: ThreadData = { url: options.url, id, everyMs: BEAT_MS }
+    const begun = new Thread(file, { workerData: data, resourceLimits: { maxOldGenerationSizeMb: 64 } })
+    begun.unref()
+    begun.on('message', hear)
+    begun.on('error', (error) =>
+      options.events.emit('worker:trouble', { what: 'the heartbeat thread', error }),
+    )
+    begun.on('exit', () => {
+      if (!ending) setTimeout(() => (thread = beginThread()), 200).unref()
+    })
+    return begun
+  }
+  thread = beginThread()
   push(true)
 
   return {
@@ -123,6 +130,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     },
     push: () => push(true),
     async end() {
+      ending = true
       clearInterval(timer)
       lag.disable()
       thread.postMessage({ kind: 'end' } satisfies ToThread)

@@ -15,7 +15,7 @@ import { connect, explainDatabaseError } from '../db/connect.ts'
 import { isMigrated } from '../db/migrate.ts'
 import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { listen, type Listener } from '../db/listen.ts'
-import { checkQueue, handBack, makeIdentifiers, sweepDead } from '../db/statements/jobs.ts'
+import { checkQueue, handBack, makeIdentifiers, reclaimOrphans, sweepDead } from '../db/statements/jobs.ts'
 import {
   recordHandedBack,
   registerQueues,
@@ -76,7 +76,10 @@ export interface Worker {
 
 /** How long a run that was asked to stop may still take before it is handed back. */
 const LAST_WORDS_MS = 500
-const SWEEP_MS = 2000
+const SWEEP_MS = 1000
+/** Contact without a gap before this worker may judge others. */
+const STEADY_MS = 5000
+const ORPHANS_MS = 20_000
 const UPKEEP_MS = 3_600_000
 
 class Stopping extends RowbeatError {
@@ -119,7 +122,7 @@ export function createWorker(options: WorkerOptions): Worker {
     transactional && !options.db
       ? connect({ url: options.databaseUrl, role: 'task', max: sum(queues) + 1, prepare: options.prepare })
       : null
-  const flusher = createFlusher(db, name, events)
+  const flusher = createFlusher(db, name, events, () => dispatcher?.wake())
   const recorder = createRecorder(db, events)
   const crowd = createCrowd()
   const active = new Map<string, Active>()
@@ -152,7 +155,11 @@ export function createWorker(options: WorkerOptions): Worker {
     const admitted = crowd.enter(alone)
     if (admitted) await admitted
     try {
-      if (job.attempts > 1) await announce(job)
+      if (job.attempts > 1) {
+        await announce(job)
+        // Declared dead while it waited: the run is somebody else's.
+        if (!lanes.some((lane) => lane.pools().includes(poolId))) return heart!.forget(job.key)
+      }
       await perform(task, job, poolId)
     } finally {
       crowd.leave(alone)
@@ -196,26 +203,27 @@ export function createWorker(options: WorkerOptions): Worker {
         error: executed.row.error ?? null,
       })
     flusher.push({ run: job.key, task: task.name, pool: poolId, row: executed.row })
-    const { state: ended, delay } = executed.row
-    if (ended === 'PARK' && delay! < 1) setTimeout(() => dispatcher?.wake(), delay! * 1000 + 2)
   }
 
+  /** Writes this process's row, its lanes' pools with it, however long that takes. */
+  const register = async (): Promise<void> => {
+    for (let tries = 0; state.phase !== 'stopped'; tries++) {
+      try {
+        return await registerWorker(db, row())
+      } catch (error) {
+        events.emit('worker:trouble', { what: 'registering this worker', error })
+        await sleep(Math.min(2000, 100 * 2 ** tries))
+      }
+    }
+  }
   const declareDead = async (): Promise<void> => {
     if (state.renewing || state.phase !== 'running') return
     state.renewing = true
     events.emit('worker:declared-dead', { name })
     for (const running of active.values()) running.abort(new LeaseLost())
-    await Promise.all(lanes.map((lane) => lane.renew()))
     state.id = newId(name)
-    while (state.phase === 'running') {
-      try {
-        await registerWorker(db, row())
-        break
-      } catch (error) {
-        events.emit('worker:trouble', { what: 'registering again', error })
-        await sleep(1000)
-      }
-    }
+    for (const lane of lanes) lane.renew()
+    await register()
     heart?.rename(state.id)
     state.renewing = false
   }
@@ -241,7 +249,6 @@ export function createWorker(options: WorkerOptions): Worker {
     heart = createHeartbeat({
       url: options.databaseUrl,
       id: state.id,
-      pools: () => lanes.flatMap((lane) => lane.pools()),
       running: () => [...active.values()].filter(({ job }) => job.attempts === 1).map(toListed),
       isStopping: () => state.phase !== 'running',
       events,
@@ -260,6 +267,7 @@ export function createWorker(options: WorkerOptions): Worker {
         run,
         pressure: () => flusher.room(),
         staleMs: () => heart!.staleMs(),
+        admit: register,
       }),
     )
     const wake = (queue: string | null): void => {
@@ -272,14 +280,15 @@ export function createWorker(options: WorkerOptions): Worker {
       chores: [
         { everyMs: SWEEP_MS, run: sweep },
         { everyMs: SWEEP_MS, run: async () => void (await Promise.all(lanes.map((lane) => lane.check()))) },
-        { everyMs: UPKEEP_MS / 60, run: async () => void (await upkeep(db, UPKEEP_MS)) },
+        { everyMs: ORPHANS_MS, run: async () => void (await reclaimOrphans(db)) },
+        { everyMs: UPKEEP_MS / 60, run: keepUp },
       ],
     })
     listener = listen(pool, {
       channels: ['rowbeat_queue', 'rowbeat_parked'],
       onNotify(channel, payload) {
         if (channel === 'rowbeat_queue') wake(payload)
-        dispatcher?.wake()
+        else dispatcher?.wake()
       },
       onReady: () => wake(null),
       onProblem: (error) => events.emit('worker:trouble', { what: 'listening', error }),
@@ -290,9 +299,19 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** Judges others only after a time of unbroken contact of its own: whoever was cut off knows nothing. */
   const sweep = async (): Promise<void> => {
-    if (heart!.steadyMs() < DEAD_SECONDS * 1000) return
+    if (heart!.steadyMs() < STEADY_MS) return
     const swept = await sweepDead(db, DEAD_SECONDS, keep)
     if (swept.workers.length > 0) events.emit('worker:swept', swept)
+  }
+
+  /** On a connection of its own: upkeep may take longer than the deadline of the runner's. */
+  const keepUp = async (): Promise<void> => {
+    const sql = connect({ url: options.databaseUrl, role: 'upkeep', max: 1, prepare: options.prepare })
+    try {
+      await upkeep(toQueryable(sql), UPKEEP_MS)
+    } finally {
+      await sql.end({ timeout: 1 })
+    }
   }
 
   const shutDown = async (graceMs: number): Promise<void> => {
@@ -305,7 +324,7 @@ export function createWorker(options: WorkerOptions): Worker {
     state.phase = 'stopping'
     events.emit('worker:stopping', { name, running: active.size })
     const deadline = monotonicMs() + graceMs
-    await Promise.all(lanes.map((lane) => lane.quiet()))
+    for (const lane of lanes) lane.quiet()
     heart!.push()
     const busy = (): number => lanes.reduce((total, lane) => total + lane.running(), 0)
     while (busy() > 0 && monotonicMs() < deadline) await sleep(20)

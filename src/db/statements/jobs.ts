@@ -245,6 +245,18 @@ with back as (
   return Number(row!.n)
 }
 
+/** The net under the sweep: rows locked by a pool that no registered worker has, for longer than any start takes. */
+export async function reclaimOrphans(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ n: string }>(
+    `/* reclaim_orphans */
+with back as (
+  update rowbeat_queue._private_jobs j set locked_at = null, locked_by = null
+  where j.locked_at < now() - interval '30 seconds' and not exists (select from rowbeat.workers w where j.locked_by = any (w.pools)) returning 1
+) select count(*)::text as n from back`,
+  )
+  return Number(row!.n)
+}
+
 /** Where a parked run goes when it may run: the columns of a job, in one place for every release. */
 const TO_JOBS = `insert into rowbeat_queue._private_jobs (task_id, payload, priority, run_at, max_attempts, key, created_at, updated_at)
   select t.id, m.payload, m.priority, coalesce(m.release_at, m.created_at), 32767, m.id::text, m.created_at, now()
@@ -262,7 +274,7 @@ export async function releaseDue(
     `/* release_due */
 with due as materialized (
   select p.id, rowbeat.placement_v1(null, now(), q.paused_at, q.overflow, p.priority) as why
-  from rowbeat.parked p left join rowbeat.queues q on q.name = p.queue
+  from rowbeat.parked p join rowbeat_queue._private_tasks t on t.identifier = p.queue || ':' || p.task left join rowbeat.queues q on q.name = p.queue
   where p.release_at <= clock_timestamp() and p.reason in ('eta', 'retry', 'snooze') order by p.release_at limit $1::integer for update of p skip locked
 ), moved as (
   delete from rowbeat.parked p where p.id = any (array(select id from due where why is null)) returning p.*
@@ -287,7 +299,8 @@ export async function releaseOverflow(db: Queryable, queue: string, limit: numbe
     `/* release_overflow */
 with moved as (
   delete from rowbeat.parked where id = any (array(
-    select id from rowbeat.parked where reason = 'overflow' and queue = $1::text order by priority, id limit $2::integer for update skip locked
+    select p.id from rowbeat.parked p join rowbeat_queue._private_tasks t on t.identifier = p.queue || ':' || p.task
+    where p.reason = 'overflow' and p.queue = $1::text order by p.priority, p.id limit $2::integer for update of p skip locked
   )) returning *
 ), placed as (
   ${TO_JOBS}

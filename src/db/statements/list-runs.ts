@@ -24,37 +24,44 @@ export const SCAN_MAX = 20_000
 /** Sizes of pages that are asked for: each is a prepared statement, so there are few. */
 const SIZES = [51, 101, 201, 501]
 
-/** An id that a page found, and the place that had it. */
+/** An id that a page found, the place that had it, and its number there, from 1. */
 export interface FoundRun {
   id: string
   place: string
+  rank: number
 }
 
-/** The newest `limit` ids (and a few more) of each place that pass the filter, newest first over all places. */
+/** The newest `limit` ids (or a few more) of each place that pass the filter, newest first over all places. */
 export async function findRuns(db: Queryable, filter: RunFilter, limit: number): Promise<FoundRun[]> {
   const size = SIZES.find((candidate) => candidate >= limit) ?? limit
   const bind = createBinder()
   const branches = choosePlaces(filter).map((place) => {
     const source = place.source(filter, bind)
-    const rest = place.rest(filter, bind)
-    return `(select id, '${place.name}' as place from (${source}) x${rest.length > 0 ? ` where ${rest.join(' and ')}` : ''} order by id desc limit ${size})`
+    const where = whereClause(place.rest(filter, bind))
+    return `(select id, '${place.name}' as place from (${source}) x${where} order by id desc limit ${size})`
   })
   if (branches.length === 0) return []
-  return await db.query<FoundRun>(
+  const rows = await db.query<{ id: string; place: string }>(
     `/* find_runs */ select id::text as id, place from (${branches.join('\nunion all\n')}) f order by f.id desc`,
     bind.parameters,
   )
+  const ranks = new Map<string, number>()
+  return rows.map(({ id, place }) => {
+    const rank = (ranks.get(place) ?? 0) + 1
+    ranks.set(place, rank)
+    return { id, place, rank }
+  })
 }
 
-/** The id at which the look through each of these places ended; places that were looked through to the end are left out. */
+/** For each place but these that gave up looking: the id at which it did. None when all were looked through to the end. */
 export async function readScanEnds(
   db: Queryable,
   filter: RunFilter,
-  places: readonly string[],
+  except: ReadonlySet<string>,
 ): Promise<string[]> {
   const bind = createBinder()
   const branches = choosePlaces(filter)
-    .filter((place) => places.includes(place.name) && place.rest(filter, createBinder()).length > 0)
+    .filter((place) => !except.has(place.name) && place.rest(filter, createBinder()).length > 0)
     .map(
       (place) =>
         `(select id from (${place.source(filter, bind)}) x order by id desc offset ${SCAN_MAX - 1} limit 1)`,

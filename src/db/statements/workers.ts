@@ -35,7 +35,6 @@ on conflict (id) do update set pools = excluded.pools, queues = excluded.queues,
 
 export interface Beat {
   running: Listed[] | null
-  pools: string[]
   rssBytes: number
   loopLagMs: number
   skewMs: number
@@ -47,7 +46,7 @@ export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise
   const [row] = await db.query<{ now: number | string }>(
     `/* beat_worker */
 update rowbeat.workers set seen_at = clock_timestamp(), running = coalesce($2::text::jsonb, running), rss_bytes = $3::bigint, loop_lag_ms = $4::float8,
-  clock_skew_ms = $5::float8, stopping = $6::boolean, pools = array(select jsonb_array_elements_text($7::text::jsonb))
+  clock_skew_ms = $5::float8, stopping = $6::boolean
 where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now`,
     [
       id,
@@ -56,7 +55,6 @@ where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 10
       beat.loopLagMs,
       beat.skewMs,
       beat.stopping,
-      JSON.stringify(beat.pools),
     ],
   )
   return row ? { nowMs: Number(row.now) } : null
