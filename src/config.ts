@@ -3,7 +3,7 @@
  * the environment beats the defaults here. An unknown `ROWBEAT_` variable is refused at start, because a mistyped
  * setting that is silently ignored is found out much later, in production.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { durationMs } from './duration.ts'
@@ -31,8 +31,6 @@ export interface Config {
   readonly logLevel: string
   /** false behind PgBouncer in transaction mode: no prepared statements. */
   readonly prepare: boolean
-  /** Rows of one queue that may wait in the hot table before the rest is parked as overflow. */
-  readonly hotLimit: number
   readonly adminEmail: string
   readonly adminPassword: string | null
   readonly smtpUrl: string | null
@@ -49,7 +47,6 @@ const KNOWN = [
   'ROWBEAT_GRACE',
   'ROWBEAT_LOG_LEVEL',
   'ROWBEAT_PREPARE',
-  'ROWBEAT_HOT_LIMIT',
   'ROWBEAT_ADMIN_EMAIL',
   'ROWBEAT_ADMIN_PASSWORD',
 ] as const
@@ -59,7 +56,14 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 /** This process's environment, with `.env` of the working directory under it. */
 export function readEnvironment(cwd: string = process.cwd()): Environment {
   const file = resolve(cwd, '.env')
-  return { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env }
+  // A folder of that name is some Python's, not ours.
+  const isThere = statSync(file, { throwIfNoEntry: false })?.isFile()
+  return { ...(isThere ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env }
+}
+
+/** Lets the user's own modules, which read process.env, see what `.env` and the command line said. */
+export function shareEnvironment(values: Environment): void {
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) process.env[name] = value
 }
 
 /** Reads the configuration; `flags` (from the command line) win. Throws ConfigError: one sentence, what and how to mend. */
@@ -82,7 +86,6 @@ export function readConfig(env: Environment, flags: Partial<Config> = {}): Confi
     graceMs: durationMs(env.ROWBEAT_GRACE ?? '25s', 'ROWBEAT_GRACE'),
     logLevel: oneOf(env, 'ROWBEAT_LOG_LEVEL', 'info', LEVELS),
     prepare: oneOf(env, 'ROWBEAT_PREPARE', 'true', ['true', 'false']) === 'true',
-    hotLimit: integer(env, 'ROWBEAT_HOT_LIMIT', 20_000, 100, 10_000_000),
     adminEmail: env.ROWBEAT_ADMIN_EMAIL || 'admin@localhost',
     adminPassword: env.ROWBEAT_ADMIN_PASSWORD || null,
     smtpUrl: env.SMTP_URL || null,

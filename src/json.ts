@@ -31,6 +31,24 @@ export type Jsonified<T> = unknown extends T
                   }
                 : never
 
+/** What may be given as input: a Date, a Map, a bigint or a function in it does not compile, since JSON would lose it. */
+export type Storable<T> = unknown extends T
+  ? T
+  : T extends string | number | boolean | null | undefined | void
+    ? T
+    : T extends
+          | Date
+          | bigint
+          | symbol
+          | ((...args: never[]) => unknown)
+          | ReadonlyMap<unknown, unknown>
+          | ReadonlySet<unknown>
+          | Promise<unknown>
+      ? never
+      : T extends object
+        ? { [K in keyof T]: Storable<T[K]> }
+        : never
+
 /** The first place of `value` that cannot be stored, as a fault below `root` (a JSON pointer), or null. */
 export function findUnstorable(value: unknown, root: string): Fault | null {
   return visit(value, root, 0, [])
@@ -109,11 +127,9 @@ function visitObject(value: object, path: string, depth: number, above: readonly
       return { pointer: path, detail: 'is an invalid Date' }
     return visit(toJSON.call(value), path, depth + 1, above)
   }
-  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
-    return {
-      pointer: path,
-      detail: `is a ${value.constructor.name}, which JSON would lose; use an array or object`,
-    }
+  if (loses(value)) {
+    const name = value.constructor?.name || 'value of a class'
+    return { pointer: path, detail: `is a ${name}, which JSON would lose; use an array or object` }
   }
   const chain = [...above, value]
   if (Array.isArray(value)) {
@@ -131,4 +147,14 @@ function visitObject(value: object, path: string, depth: number, above: readonly
     if (fault) return fault
   }
   return null
+}
+
+/** What JSON.stringify would turn into {} without a word: a Map, an Error, a Promise somebody forgot to await. */
+function loses(value: object): boolean {
+  if (Array.isArray(value)) return false
+  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) return true
+  const prototype = Object.getPrototypeOf(value) as unknown
+  // A plain object of another realm has a prototype of its own, whose prototype is null.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null
+  return !isPlain && Object.keys(value).length === 0 && !(value instanceof String)
 }

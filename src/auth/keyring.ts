@@ -88,5 +88,8 @@ function judge(hash: string, row: KeyRow | undefined): Verdict {
 }
 
 function refuse(why: string): AccessError {
-  return new AccessError('RB_KEY_INVALID', `The key in the Authorization header ${why}: send one that is live.`)
+  return new AccessError(
+    'RB_KEY_INVALID',
+    `The key in the Authorization header ${why}: send one that is live.`,
+  )
 }

@@ -72,8 +72,8 @@ function listenPostgresJs(sql: PostgresJsListener, options: ListenOptions): List
   return {
     async close() {
       closing.abort()
-      await Promise.race([done, sleep(1000)])
-      await Promise.race([Promise.allSettled(subscribed.map((s) => s.unlisten())), sleep(1000)])
+      await atMost(1000, done)
+      await atMost(1000, Promise.allSettled(subscribed.map((s) => s.unlisten())))
     },
   }
 }
@@ -94,7 +94,7 @@ function listenNodePostgres(pool: pg.Pool, options: ListenOptions): Listener {
   return {
     async close() {
       closing.abort()
-      await Promise.race([done, sleep(1000)])
+      await atMost(1000, done)
     },
   }
 }
@@ -126,7 +126,15 @@ async function holdClient(pool: pg.Pool, options: ListenOptions, closing: AbortS
         fail(new StoreError('RB_DB_UNREACHABLE', 'the listening connection did not answer a ping within 5 s'))
     }
   } finally {
-    client.release(lost ? true : undefined)
+    // Never back into the pool: it still listens, and its next user would be told what we asked for.
+    client.release(true)
   }
   if (lost && !closing.aborted) throw lost
+}
+
+/** Waits for `work`, `ms` milliseconds at most, and leaves no timer behind that would keep the process. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work, sleep(ms, over.signal)])
+  over.abort()
 }

@@ -41,11 +41,19 @@ const REMEMBERED_MAX = 1000
 /** NOTIFY is the hint, this is the net. */
 const POLL_MS = 500
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** Hints that a run changed. They are kept from `follow` on, so that nothing is missed between a look and the wait. */
+export interface Hints {
+  /** Resolves at a hint, at the latest after `ms` or the poll interval. */
+  next(ms?: number, signal?: AbortSignal): Promise<void>
+  close(): void
+}
+
 /** What handles of one rowbeat share: the connection, one LISTEN for all who wait, and the finished runs seen. */
 export interface RunReader {
   read(id: string): Promise<RunDocument | null>
-  /** Resolves when the run may have changed, at the latest after the poll interval. */
-  changed(id: string, signal?: AbortSignal): Promise<void>
+  follow(id: string): Hints
   forget(id: string): Promise<boolean>
   close(): Promise<void>
 }
@@ -53,16 +61,25 @@ export interface RunReader {
 export function createRunReader(handle: DatabaseHandle): RunReader {
   const db = toQueryable(handle)
   const remembered = new Map<string, RunDocument>()
-  const waiting = new Map<string, Set<() => void>>()
+  const followed = new Map<string, Set<() => void>>()
   let listener: Listener | null | undefined
 
-  const wake = (ids: Iterable<string>): void => {
-    for (const id of ids) for (const resolve of waiting.get(id) ?? []) resolve()
+  const hint = (ids: Iterable<string>): void => {
+    for (const id of ids) for (const tell of followed.get(id) ?? []) tell()
+  }
+  const startListening = (): void => {
+    listener ??= listen(handle, {
+      channels: ['rowbeat_runs'],
+      onNotify: (_, payload) => hint(payload === '*' ? followed.keys() : payload.split(',')),
+      // What changed before LISTEN stood was told to nobody.
+      onReady: () => hint(followed.keys()),
+    })
   }
   return {
     async read(id) {
       const known = remembered.get(id)
       if (known) return known
+      if (!UUID.test(id)) return null
       const text = await readRun(db, id)
       if (text === null) return null
       const run = parseRun(text)
@@ -72,22 +89,32 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
       }
       return run
     },
-    async changed(id, signal) {
-      listener ??= listen(handle, {
-        channels: ['rowbeat_runs'],
-        onNotify: (_, payload) => wake(payload === '*' ? waiting.keys() : payload.split(',')),
-      })
-      const told = new AbortController()
-      const entry = waiting.get(id) ?? new Set()
-      const resolve = (): void => told.abort()
-      waiting.set(id, entry.add(resolve))
-      await sleep(POLL_MS, signal ? AbortSignal.any([told.signal, signal]) : told.signal)
-      entry.delete(resolve)
-      if (entry.size === 0) waiting.delete(id)
+    follow(id) {
+      let told = false
+      let wake = new AbortController()
+      const tell = (): void => {
+        told = true
+        wake.abort()
+      }
+      const entry = followed.get(id) ?? new Set()
+      followed.set(id, entry.add(tell))
+      return {
+        async next(ms = POLL_MS, signal) {
+          startListening()
+          if (!told)
+            await sleep(Math.min(ms, POLL_MS), signal ? AbortSignal.any([wake.signal, signal]) : wake.signal)
+          told = false
+          wake = new AbortController()
+        },
+        close() {
+          entry.delete(tell)
+          if (entry.size === 0 && followed.get(id) === entry) followed.delete(id)
+        },
+      }
     },
     async forget(id) {
       remembered.delete(id)
-      return await forgetRun(db, id)
+      return UUID.test(id) && (await forgetRun(db, id))
     },
     async close() {
       await listener?.close()
@@ -95,7 +122,13 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
   }
 }
 
-export function createRunHandle<Result>(reader: RunReader, id: string, created: boolean): RunHandle<Result> {
+export function createRunHandle<Result>(
+  reader: RunReader,
+  given: string,
+  created: boolean,
+): RunHandle<Result> {
+  // As PostgreSQL writes it: notifications name runs so.
+  const id = String(given).toLowerCase()
   const require = async (): Promise<RunDocument> => {
     const run = await reader.read(id)
     if (!run)
@@ -116,29 +149,38 @@ export function createRunHandle<Result>(reader: RunReader, id: string, created: 
     result: async (options: { timeout?: Duration } = {}) => {
       const timeoutMs = durationMs(options.timeout ?? '1 minute', 'timeout')
       const deadline = monotonicMs() + timeoutMs
-      for (;;) {
-        const run = await require()
-        if (run.state === 'SUCCESS') return run.result as Result
-        if (isFinished(run.state)) throw rebuildError(run)
-        const left = deadline - monotonicMs()
-        if (left <= 0) {
-          throw new ResultError(
-            'RB_RESULT_TIMEOUT',
-            `run ${id} is ${run.state} and had no result within ${timeoutMs / 1000} s: wait longer, or look at it later.`,
-          )
+      const hints = reader.follow(id)
+      try {
+        for (;;) {
+          const run = await require()
+          if (run.state === 'SUCCESS') return run.result as Result
+          if (isFinished(run.state)) throw rebuildError(run)
+          const left = deadline - monotonicMs()
+          if (left <= 0) {
+            throw new ResultError(
+              'RB_RESULT_TIMEOUT',
+              `run ${id} is ${run.state} and had no result within ${timeoutMs / 1000} s: wait longer, or look at it later.`,
+            )
+          }
+          await hints.next(Math.ceil(left))
         }
-        await reader.changed(id, AbortSignal.timeout(Math.ceil(left)))
+      } finally {
+        hints.close()
       }
     },
     async *watch({ signal }: { signal?: AbortSignal } = {}) {
-      let last = ''
-      while (!signal?.aborted) {
-        const run = await require()
-        const text = JSON.stringify(run)
-        if (text !== last) yield toRun<Result>(run)
-        last = text
-        if (isFinished(run.state)) return
-        await reader.changed(id, signal)
+      const hints = reader.follow(id)
+      try {
+        for (let last = ''; !signal?.aborted;) {
+          const run = await require()
+          const text = JSON.stringify(run)
+          if (text !== last) yield toRun<Result>(run)
+          last = text
+          if (isFinished(run.state)) return
+          await hints.next(POLL_MS, signal)
+        }
+      } finally {
+        hints.close()
       }
     },
     async forget() {

@@ -275,7 +275,7 @@ export async function releaseDue(
 with due as materialized (
   select p.id, rowbeat.placement_v1(null, now(), q.paused_at, q.overflow, p.priority) as why
   from rowbeat.parked p join rowbeat_queue._private_tasks t on t.identifier = p.queue || ':' || p.task left join rowbeat.queues q on q.name = p.queue
-  where p.release_at <= clock_timestamp() and p.reason in ('eta', 'retry', 'snooze') order by p.release_at limit $1::integer for update of p skip locked
+  where p.release_at <= statement_timestamp() and p.reason in ('eta', 'retry', 'snooze') order by p.release_at limit $1::integer for update of p skip locked
 ), moved as (
   delete from rowbeat.parked p where p.id = any (array(select id from due where why is null)) returning p.*
 ), stayed as (

@@ -79,7 +79,7 @@ export async function* readBooks(file: Bytes): AsyncGenerator<Batch, void, void>
       if (next.done) more = false
       else waiting.push(next.value)
     }
-    const { batch, used } = parseBatch(joinRows(waiting, line), header)
+    const { batch, used } = parseBatch(joinRows(waiting, line), line, header)
     const taken = used || waiting.length // nothing but blank lines
     waiting = waiting.slice(taken)
     line += taken
@@ -142,11 +142,10 @@ function rowLines(lines: readonly string[], at: number): number {
   return 1
 }
 
-/** `used` counts the lines that were dealt with, from the first line of the first row on. */
-function parseBatch(rows: readonly Row[], header: Header): { batch: Batch; used: number } {
+/** `used` counts the lines that were dealt with, from `firstLine` on. */
+function parseBatch(rows: readonly Row[], firstLine: number, header: Header): { batch: Batch; used: number } {
   const batch: Batch = { books: [], broken: [] }
   const whole = parseRows(rows, header.delimiter)
-  const first = rows[0]?.line ?? 0
   let used = 0
   for (const [i, row] of rows.entries()) {
     const cells = whole?.[i] ?? parseRow(row.text, header.delimiter)
@@ -154,7 +153,7 @@ function parseBatch(rows: readonly Row[], header: Header): { batch: Batch; used:
     if (typeof book === 'string') batch.broken.push({ line: row.line, message: book })
     else batch.books.push(book)
     const cut = typeof cells === 'string' && row.lines > 1
-    used = row.line - first + (cut ? 1 : row.lines)
+    used = row.line - firstLine + (cut ? 1 : row.lines)
     if (cut) break
   }
   return { batch, used }

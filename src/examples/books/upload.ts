@@ -26,22 +26,30 @@ export interface Upload {
 
 /** Reads the form of the import page. Throws Refusal, which says what to do about it. */
 export async function readUpload(request: FastifyRequest): Promise<Upload> {
-  if (!request.isMultipart()) {
+  if (!request.isMultipart())
     throw new Refusal(415, '/file', 'Send the file as multipart/form-data, in a field named "file".')
-  }
-  const fields: Record<string, string> = {}
-  let file: { name: string; content: Buffer } | undefined
-  const limits = { fileSize: UPLOAD_MAX, files: 4, fields: 20, fieldSize: 1000 }
-  for await (const part of request.parts({ limits })) {
-    if (part.type === 'field') fields[part.fieldname] = String(part.value)
-    else if (part.fieldname !== 'file' || file) part.file.resume()
-    else file = { name: part.filename, content: await part.toBuffer().catch(explainTooLarge) }
-  }
+  const { file, fields } = await readForm(request).catch(explainTooLarge)
   if (!file || (file.content.length === 0 && !file.name))
     throw new Refusal(422, '/file', 'Choose a CSV file first: there was none in the field "file".')
   const { onError, email } = readChoices(fields)
   await checkCsv(file.content)
   return { name: cleanName(file.name), content: file.content, onError, email }
+}
+
+interface Form {
+  fields: Record<string, string>
+  file: { name: string; content: Buffer } | null
+}
+
+async function readForm(request: FastifyRequest): Promise<Form> {
+  const form: Form = { fields: {}, file: null }
+  const limits = { fileSize: UPLOAD_MAX, files: 4, fields: 20, fieldSize: 1000 }
+  for await (const part of request.parts({ limits })) {
+    if (part.type === 'field') form.fields[part.fieldname] = String(part.value)
+    else if (part.fieldname !== 'file' || form.file) part.file.resume()
+    else form.file = { name: part.filename ?? '', content: await part.toBuffer() }
+  }
+  return form
 }
 
 /** What the page lets one choose, also where the file is the bundled one. */

@@ -1,0 +1,10 @@
+/** Every scenario, in the order they run. */
+import type { Scenario } from '../scenario.ts'
+import { bulk } from './bulk.ts'
+import { drain } from './drain.ts'
+import { enqueue } from './enqueue.ts'
+import { latency } from './latency.ts'
+import { life } from './life.ts'
+import { memory } from './memory.ts'
+
+export const SCENARIOS: Scenario[] = [drain, enqueue, bulk, life, latency, memory]

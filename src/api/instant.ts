@@ -1,0 +1,15 @@
+/**
+ * Instants as REST takes them: RFC 3339, with a date that exists, a time and an offset. `Date` alone would take "3" and
+ * turn 30 February into 2 March.
+ */
+const RFC3339 =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+
+export function isInstant(value: unknown): value is string {
+  const match = typeof value === 'string' ? RFC3339.exec(value) : null
+  if (!match) return false
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
+  const date = new Date(Date.UTC(2000, month - 1, day))
+  date.setUTCFullYear(year, month - 1, day)
+  return year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+}

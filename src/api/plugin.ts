@@ -1,0 +1,98 @@
+/**
+ * The REST API as a Fastify plugin: for our own server, or mounted in an app of yours,
+ *
+ *   app.register(api, { rowbeat, prefix: '/jobs' })
+ *
+ * It is an encapsulated scope: its guard, its body parser and its error handler serve its own routes and no other. What
+ * is opened here (a LISTEN once somebody watches a run) is closed with the app; `rowbeat` stays yours to close.
+ */
+import type { FastifyInstance, HTTPMethods } from 'fastify'
+import { createKeyring } from '../auth/keyring.ts'
+import { createRunControl } from '../control/runs.ts'
+import { announceTasks } from '../control/tasks.ts'
+import { toQueryable } from '../db/handle.ts'
+import { ConfigError, RequestError } from '../errors.ts'
+import type { Rowbeat } from '../queue/rowbeat.ts'
+import { createRunFeed } from './feed.ts'
+import { guard } from './guard.ts'
+import { acceptJson } from './json.ts'
+import { createProblemHandler } from './problem.ts'
+import { healthRoutes } from './routes/health.ts'
+import { runRoutes } from './routes/runs.ts'
+import { createStreams } from './streams.ts'
+
+export interface ApiOptions {
+  rowbeat: Rowbeat
+  /** Told by /healthz. */
+  version?: string
+  /** Milliseconds after which a request that waits for the database is answered 503; default 5,000. */
+  deadlineMs?: number
+  /** Streams open at once in this process; default 10,000. */
+  streamsMax?: number
+  /** Where the routes are mounted; Fastify's own option. */
+  prefix?: string
+}
+
+export async function api(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  const { rowbeat, version = '', deadlineMs = 5000, streamsMax = 10_000 } = options
+  if (!rowbeat?.tasks) throw new ConfigError('api: pass { rowbeat }, what createRowbeat gave you.')
+  const closing = new AbortController()
+  const keyring = createKeyring(toQueryable(rowbeat.db))
+  const feed = createRunFeed(rowbeat.db, (error) => app.log.warn({ err: error }, 'watching runs'))
+  const streams = createStreams(feed, keyring, streamsMax)
+
+  app.setErrorHandler(createProblemHandler())
+  acceptJson(app)
+  app.addHook('onRoute', (route) => void (route.handlerTimeout ??= deadlineMs))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store')
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('x-request-id', request.id)
+  })
+  guard(app, keyring)
+
+  healthRoutes(app, { db: rowbeat.db, version, isClosing: () => closing.signal.aborted })
+  runRoutes(app, createRunControl(rowbeat), streams)
+  refuseOtherMethods(app, {
+    '/healthz': ['GET', 'HEAD'],
+    '/readyz': ['GET', 'HEAD'],
+    '/v1/runs': ['GET', 'HEAD', 'POST'],
+    '/v1/runs/:id': ['GET', 'HEAD'],
+    '/v1/runs/:id/events': ['GET'],
+  })
+
+  let announced: Promise<void> = Promise.resolve()
+  app.addHook('onReady', async () => {
+    announced = announceTasks(rowbeat, closing.signal, (error) =>
+      app.log.warn({ err: error }, 'writing tasks'),
+    )
+  })
+  app.addHook('preClose', async () => {
+    closing.abort()
+    streams.close()
+    await feed.close()
+    await announced
+  })
+}
+
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** 405 with Allow, for who has a key; anybody else learns no more than 401. */
+function refuseOtherMethods(app: FastifyInstance, routes: Record<string, readonly string[]>): void {
+  for (const [url, allowed] of Object.entries(routes)) {
+    app.route({
+      method: METHODS.filter((method) => !allowed.includes(method)),
+      url,
+      exposeHeadRoute: false,
+      config: { rowbeat: { auth: url.startsWith('/v1') ? 'key' : 'public' } },
+      onRequest: async (request, reply) => {
+        reply.header('allow', allowed.join(', '))
+        throw new RequestError(
+          'RB_METHOD_NOT_ALLOWED',
+          `${request.method} is not taken here: use ${allowed.join(' or ')}.`,
+        )
+      },
+      handler: () => {},
+    })
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * /v1/runs: ask for a run, look at one, list them, watch one.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { RunControl } from '../../control/runs.ts'
+import { EnqueueError, ResultError, type Fault } from '../../errors.ts'
+import { isFinished } from '../../results/run.ts'
+import { bearerOf, callerOf } from '../guard.ts'
+import { readRunBody, UUID } from '../run-body.ts'
+import { readRunQuery, refuseQuery, writeCursor } from '../run-query.ts'
+import type { Streams } from '../streams.ts'
+
+const READ = { rowbeat: { auth: 'scope', scope: 'runs:read' } } as const
+const WRITE = { rowbeat: { auth: 'scope', scope: 'runs:write' } } as const
+
+/** An input may have 1 MiB; its options and the spaces of a pretty printer get a little more. */
+export const BODY_BYTES_MAX = 1_048_576 + 131_072
+
+export function runRoutes(app: FastifyInstance, control: RunControl, streams: Streams): void {
+  app.post('/v1/runs', { config: WRITE, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
+    refuseQuery(request.query)
+    const { request: asked, faults } = readRunBody(request.body)
+    if (faults.length > 0) throw await gatherFaults(control, asked.task, asked.input, faults)
+    const { run, created } = await control.enqueue(callerOf(request), asked)
+    return reply
+      .code(created ? 202 : 200)
+      .header('location', `${app.prefix}/v1/runs/${run.id}`)
+      .send(run)
+  })
+
+  app.get('/v1/runs', { config: READ }, async (request) => {
+    const { items, before } = await control.list(callerOf(request), readRunQuery(request.query))
+    return { items, next: before === null ? null : writeCursor(before) }
+  })
+
+  app.get('/v1/runs/:id', { config: READ }, async (request) => {
+    refuseQuery(request.query)
+    return await control.read(callerOf(request), idOf(request))
+  })
+
+  app.get('/v1/runs/:id/events', { config: READ, exposeHeadRoute: false }, async (request, reply) => {
+    refuseQuery(request.query)
+    const run = await control.read(callerOf(request), idOf(request))
+    // EventSource comes back after each end; told 204, it stays away.
+    if (isFinished(run.state) && request.headers['last-event-id'] === run.state) return reply.code(204).send()
+    streams.open(reply, run, bearerOf(request))
+    return reply
+  })
+}
+
+/** An id that is no UUID is the id of no run. */
+function idOf(request: FastifyRequest): string {
+  const { id } = request.params as { id: string }
+  if (UUID.test(id)) return id.toLowerCase()
+  throw new ResultError('RB_RUN_NOT_FOUND', 'No run has this id, which is no UUID.')
+}
+
+/** Faults of the options, and those of the input with them, so that all can be mended at once. */
+async function gatherFaults(
+  control: RunControl,
+  task: string,
+  input: unknown,
+  faults: Fault[],
+): Promise<Error> {
+  const all = [...faults]
+  if (task !== '') {
+    await control.checkInput(task, input).catch((error: unknown) => {
+      if (!(error instanceof EnqueueError)) throw error
+      all.push(...error.faults)
+    })
+  }
+  const [first] = all
+  return new EnqueueError(
+    'RB_OPTION_INVALID',
+    `The run is refused: ${first!.pointer} ${first!.detail}.`.replace('  ', ' '),
+    all,
+  )
+}

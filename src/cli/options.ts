@@ -1,0 +1,127 @@
+/**
+ * Options that commands share, and the way from what was typed to a configuration: flags beat the environment, which
+ * beats `.env`, which beats rowbeat.config.ts, which beats the defaults (config.ts).
+ */
+import { InvalidArgumentError, type Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  parseQueues,
+  readConfig,
+  readEnvironment,
+  shareEnvironment,
+  type Config,
+  type Environment,
+} from '../config.ts'
+import { parseDuration } from '../duration.ts'
+import type { TaskTree } from '../tasks/registry.ts'
+import { readConfigFile } from './config-file.ts'
+
+export interface Settings {
+  config: Config
+  /** Tasks that rowbeat.config.ts gives, beside those the globs find. */
+  tasks: TaskTree
+  json: boolean
+}
+
+/** What commander hands over: the flags of one command. */
+export interface Flags {
+  databaseUrl?: string
+  dataDir?: string
+  json?: boolean
+  port?: number
+  host?: string
+  queues?: string
+  concurrency?: number
+  grace?: number
+}
+
+/** Every command has these. */
+export function addCommon(command: Command): Command {
+  return command
+    .option(
+      '--database-url <url>',
+      'PostgreSQL to use (default: DATABASE_URL, then credentials.json in the data directory)',
+    )
+    .option('--data-dir <folder>', 'data directory (default: ROWBEAT_DATA_DIR, then .rowbeat)')
+    .option('--json', 'print one JSON document on stdout')
+}
+
+export function addServing(command: Command): Command {
+  return command
+    .option('--port <number>', 'port to listen on, 0 for a free one (default: PORT, then 4000)', whole(0, 65_535))
+    .option('--host <address>', 'address to listen on (default: HOST, then 127.0.0.1)')
+}
+
+export function addWorking(command: Command): Command {
+  return command
+    .option(
+      '-Q, --queues <list>',
+      'queues to serve and runs at once of each, as in high:20,default:10 (default: ROWBEAT_QUEUES)',
+    )
+    .option(
+      '--concurrency <number>',
+      'runs at once for a queue that names no number (default: ROWBEAT_CONCURRENCY, then 10)',
+      whole(1, 10_000),
+    )
+}
+
+export function addGrace(command: Command): Command {
+  return command.option(
+    '--grace <duration>',
+    'how long runs may still take when it is stopped (default: ROWBEAT_GRACE, then 25s)',
+    durationFlag,
+  )
+}
+
+/** The configuration of this call. Throws ConfigError. */
+export async function readSettings(flags: Flags, examples = false): Promise<Settings> {
+  const file = await readConfigFile(process.cwd())
+  const own = readEnvironment()
+  const env: Environment = { ...file.environment, ...own }
+  if (own.PGHOST || own.PGDATABASE) env.DATABASE_URL = own.DATABASE_URL
+  if (flags.databaseUrl) env.DATABASE_URL = flags.databaseUrl
+  if (examples && !file.tasks) Object.assign(env, examplesOf(env))
+  shareEnvironment(env)
+  const config = readConfig(env, {
+    port: flags.port,
+    host: flags.host,
+    dataDir: flags.dataDir === undefined ? undefined : resolve(flags.dataDir),
+    concurrency: flags.concurrency,
+    graceMs: flags.grace,
+  })
+  const queues = flags.queues ? parseQueues(flags.queues, config.concurrency) : config.queues
+  return {
+    config: Object.freeze({ ...config, queues }),
+    tasks: file.tasks ?? [],
+    json: flags.json ?? false,
+  }
+}
+
+/**
+ * In a clone, where people look around first, the example apps are what there is to run: when nothing else is named and
+ * the working directory has no tasks of its own to offer.
+ */
+function examplesOf(env: Environment): Environment {
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const folder = resolve(root, 'src/examples')
+  const isElsewhere = resolve(root) !== process.cwd() && ['tasks', 'src'].some((name) => existsSync(name))
+  if (env.ROWBEAT_TASKS || env.ROWBEAT_APP || isElsewhere || !existsSync(resolve(folder, 'app.ts'))) return {}
+  return { ROWBEAT_TASKS: `${folder}/*/tasks.ts`, ROWBEAT_APP: resolve(folder, 'app.ts') }
+}
+
+export function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** Milliseconds. */
+export function durationFlag(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== null) return ms
+  throw new InvalidArgumentError('Give seconds as a number, or text such as "30s", "10 minutes", "2h".')
+}
