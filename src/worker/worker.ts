@@ -9,10 +9,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import pg from 'pg'
-import { monotonicMs, nowMs, sleep } from '../clock.ts'
+import { monotonicMs, sleep } from '../clock.ts'
 import { connect, explainDatabaseError } from '../db/connect.ts'
-import { isMigrated } from '../db/migrate.ts'
 import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { listen, type Listener } from '../db/listen.ts'
 import { checkQueue, handBack, makeIdentifiers, reclaimOrphans, sweepDead } from '../db/statements/jobs.ts'
@@ -22,24 +20,22 @@ import {
   registerTasks,
   registerWorker,
   removeWorker,
-  type Listed,
 } from '../db/statements/workers.ts'
 import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
 import { upkeep } from '../dispatcher/upkeep.ts'
 import { durationMs, type Duration } from '../duration.ts'
-import { ConfigError, RowbeatError, StoreError } from '../errors.ts'
+import { ConfigError, RowbeatError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { createRegistry, type TaskTree } from '../tasks/registry.ts'
-import { QUEUE_NAME, type Task } from '../tasks/task.ts'
+import { QUEUE_NAME } from '../tasks/task.ts'
 import type { Active } from './active.ts'
-import { createCrowd } from './crowd.ts'
 import { createLane, type Lane } from './engine.ts'
 import { createEvents, type RunEvents } from './events.ts'
-import { execute } from './execute.ts'
 import { createFlusher } from './flusher.ts'
 import { createHeartbeat, DEAD_SECONDS, type Heartbeat } from './heartbeat.ts'
-import type { ClaimedJob } from './job.ts'
 import { logEvents } from './log.ts'
+import { createPerformer, toListed } from './perform.ts'
+import { openPools, requireMigrated } from './pools.ts'
 import { createRecorder } from './recorder.ts'
 import { describeTask } from './describe.ts'
 import { VERSION } from '../version.ts'
@@ -106,26 +102,32 @@ export function createWorker(options: WorkerOptions): Worker {
   const events = createEvents()
   if (options.logger) logEvents(events, options.logger)
 
-  const pool = new pg.Pool({
-    connectionString: options.databaseUrl,
-    application_name: 'rowbeat worker',
-    max: Math.min(12, 5 + Object.keys(queues).length),
-    keepAlive: true,
-    connectionTimeoutMillis: 3000,
-    query_timeout: 5000,
-    idleTimeoutMillis: 60_000,
-  })
-  pool.on('error', (error) => events.emit('worker:trouble', { what: 'an idle connection', error }))
-  const db = toPooled(pool, options.prepare ?? true)
+  const prepare = options.prepare ?? true
   const transactional = [...registry.values()].some((task) => task.options.transactional)
-  const own =
-    transactional && !options.db
-      ? connect({ url: options.databaseUrl, role: 'task', max: sum(queues) + 1, prepare: options.prepare })
-      : null
+  const pools = openPools({
+    databaseUrl: options.databaseUrl,
+    prepare,
+    lanes: Object.keys(queues).length,
+    transactions: transactional ? Object.values(queues).reduce((total, slots) => total + slots, 0) : 0,
+    db: options.db,
+    onError: (error) => events.emit('worker:trouble', { what: 'an idle connection', error }),
+  })
+  const { pool, db } = pools
   const flusher = createFlusher(db, name, events, () => dispatcher?.wake())
   const recorder = createRecorder(db, events)
-  const crowd = createCrowd()
-  const active = new Map<string, Active>()
+  const performer = createPerformer({
+    worker: name,
+    registry,
+    db: pools.tasks,
+    keep,
+    events,
+    recorder,
+    flusher,
+    announce: (run) => heart!.announce(run),
+    unannounce: (run) => heart!.forget(run),
+    isOurs: (poolId) => lanes.some((lane) => lane.pools().includes(poolId)),
+  })
+  const { active } = performer
   const state = {
     id: newId(name),
     phase: 'new' as 'new' | 'running' | 'stopping' | 'stopped',
@@ -148,62 +150,6 @@ export function createWorker(options: WorkerOptions): Worker {
     tasks: [...registry.keys()],
     version: VERSION,
   })
-
-  const run = async (job: ClaimedJob, poolId: string): Promise<void> => {
-    const task = registry.get(job.task_identifier.slice(job.task_identifier.indexOf(':') + 1))!
-    const alone = (job.payload.redeliveries ?? 0) >= 2
-    const admitted = crowd.enter(alone)
-    if (admitted) await admitted
-    try {
-      if (job.attempts > 1) {
-        await announce(job)
-        // Declared dead while it waited: the run is somebody else's.
-        if (!lanes.some((lane) => lane.pools().includes(poolId))) return heart!.forget(job.key)
-      }
-      await perform(task, job, poolId)
-    } finally {
-      crowd.leave(alone)
-    }
-  }
-  /** Claimed before: somebody may have died of it, so it is listed durably before it starts. */
-  const announce = async (job: ClaimedJob): Promise<void> => {
-    await heart!.announce({
-      id: job.key,
-      started_at: new Date(nowMs()).toISOString(),
-      attempt: (job.payload.attempt ?? 0) + 1,
-    })
-  }
-  const perform = async (task: Task, job: ClaimedJob, poolId: string): Promise<void> => {
-    const queue = job.task_identifier.slice(0, job.task_identifier.indexOf(':'))
-    const executed = await execute({
-      job,
-      task,
-      queue,
-      pool: poolId,
-      recorder,
-      events,
-      db: options.db ?? own ?? pool,
-      worker: name,
-      random: Math.random,
-      keep,
-      onStart(started) {
-        active.set(job.key, started)
-      },
-    })
-    active.delete(job.key)
-    if (job.attempts > 1) heart!.forget(job.key)
-    recorder.forget(job.key)
-    if (executed.row === null) return void events.emit('run:refused', { run: job.key, task: task.name })
-    if (executed.stored)
-      return void events.emit('run:finished', {
-        run: job.key,
-        task: task.name,
-        state: executed.row.state,
-        reason: executed.row.reason ?? null,
-        error: executed.row.error ?? null,
-      })
-    flusher.push({ run: job.key, task: task.name, pool: poolId, row: executed.row })
-  }
 
   /** Writes this process's row, its lanes' pools with it, however long that takes. */
   const register = async (): Promise<void> => {
@@ -232,7 +178,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (state.phase !== 'new')
       throw new ConfigError('this worker was started already: make another with createWorker.')
     try {
-      await checkStore(options.databaseUrl)
+      await requireMigrated(options.databaseUrl, prepare)
       await checkQueue(db)
       await registerQueues(db, Object.keys(queues))
       await registerTasks(db, [...registry.values()].map(describeTask))
@@ -242,14 +188,14 @@ export function createWorker(options: WorkerOptions): Worker {
       )
       await registerWorker(db, row())
     } catch (error) {
-      await pool.end().catch(() => {})
+      await pools.end()
       throw explainDatabaseError(error, options.databaseUrl)
     }
     state.phase = 'running'
     heart = createHeartbeat({
       url: options.databaseUrl,
       id: state.id,
-      running: () => [...active.values()].filter(({ job }) => job.attempts === 1).map(toListed),
+      running: performer.listed,
       isStopping: () => state.phase !== 'running',
       events,
       onDead: () => void declareDead(),
@@ -260,11 +206,11 @@ export function createWorker(options: WorkerOptions): Worker {
         tasks: [...registry.keys()],
         concurrency: slots,
         prefetch: options.prefetch ?? null,
-        prepare: options.prepare ?? true,
+        prepare,
         pool,
         db,
         events,
-        run,
+        run: performer.run,
         pressure: () => flusher.room(),
         staleMs: () => heart!.staleMs(),
         admit: register,
@@ -306,7 +252,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** On a connection of its own: upkeep may take longer than the deadline of the runner's. */
   const keepUp = async (): Promise<void> => {
-    const sql = connect({ url: options.databaseUrl, role: 'upkeep', max: 1, prepare: options.prepare })
+    const sql = connect({ url: options.databaseUrl, role: 'upkeep', max: 1, prepare })
     try {
       await upkeep(toQueryable(sql), UPKEEP_MS)
     } finally {
@@ -317,8 +263,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const shutDown = async (graceMs: number): Promise<void> => {
     if (state.phase === 'new') {
       state.phase = 'stopped'
-      await pool.end()
-      await own?.end({ timeout: 1 })
+      await pools.end()
       return
     }
     state.phase = 'stopping'
@@ -343,15 +288,19 @@ export function createWorker(options: WorkerOptions): Worker {
     await listener?.close()
     state.phase = 'stopped'
     events.emit('worker:stopped', { name, handedBack })
-    await Promise.race([pool.end(), sleep(1000)])
-    await own?.end({ timeout: 1 })
+    await pools.end()
   }
   const leave = async (left: Active[]): Promise<number> => {
     const count = await handBack(
       db,
       lanes.flatMap((lane) => lane.pools()),
     )
-    if (left.length > 0) await recordHandedBack(db, name, left.map(toListed))
+    if (left.length > 0)
+      await recordHandedBack(
+        db,
+        name,
+        left.map(({ job, startedMs }) => toListed(job, startedMs)),
+      )
     await removeWorker(db, state.id)
     return count
   }
@@ -380,38 +329,6 @@ function checkOptions(queues: Readonly<Record<string, number>>, tasks: number): 
   }
 }
 
-async function checkStore(url: string): Promise<void> {
-  const sql = connect({ url, role: 'worker', max: 1 })
-  try {
-    if (await isMigrated(sql)) return
-    throw new StoreError(
-      'RB_SCHEMA_BEHIND',
-      'The database is not at the schema of this release: run `rowbeat migrate`.',
-    )
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
-}
-
-/** Our statements carry their name as a comment; on our own pool that is also the name of their prepared statement. */
-function toPooled(pool: pg.Pool, prepare: boolean): ReturnType<typeof toQueryable> {
-  if (!prepare) return toQueryable(pool)
-  return {
-    async query(text, parameters = []) {
-      const name = /^\/\* (\w+) \*\//.exec(text)?.[1]
-      return (await pool.query({ text, values: [...parameters], ...(name ? { name } : {}) })).rows
-    },
-  }
-}
-
-function toListed({ job, attempt, startedMs }: Active): Listed {
-  return { id: job.key, started_at: new Date(startedMs).toISOString(), attempt }
-}
-
 function newId(name: string): string {
   return `${name}.${randomBytes(4).toString('hex')}`
-}
-
-function sum(queues: Readonly<Record<string, number>>): number {
-  return Object.values(queues).reduce((total, slots) => total + slots, 0)
 }
