@@ -9,6 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import * as module from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -21,6 +22,8 @@ else runWithNewerNode()
 
 async function runHere() {
   if (process.channel) followShadow()
+  // Before the first TypeScript file: what is cached needs no type stripper, which is 18 MB and 0.1 s of each process.
+  module.enableCompileCache?.()
   const main = ['src/cli/main.ts', 'dist/cli/main.js'].map((path) => new URL(path, root)).find(isThere)
   if (!main)
     fail('its files are incomplete: install it again (npm ci in a clone, npm install rowbeat elsewhere).')
@@ -38,7 +41,8 @@ function followShadow() {
 
 function runWithNewerNode() {
   const node = new URL('node_modules/.bin/node', root)
-  if (!isThere(node)) {
+  // With a channel we are that Node already, and it is too old as well.
+  if (!isThere(node) || process.channel) {
     fail(
       `it needs Node ${NEEDED.join('.')} or newer and this is ${process.versions.node}: run npm ci in ` +
         `${fileURLToPath(root)} (it brings Node 24 along; with npm's ignore-scripts setting off), or install a newer Node.`,

@@ -3,7 +3,7 @@
 -- migrations, before this file. Nothing here needs a superuser or an extension.
 
 create function rowbeat.uuid7_floor_v1(at timestamptz) returns uuid language sql immutable strict parallel safe as $$
-  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+  select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
 $$;
 comment on function rowbeat.uuid7_floor_v1 is 'The lowest uuid of the millisecond: every UUIDv7 made at or after it sorts behind it.';
 
@@ -198,7 +198,7 @@ create index rowbeat_jobs_run_id on rowbeat_queue._private_jobs ((key::uuid));
 alter table rowbeat_queue._private_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
   autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 
-create function rowbeat.make_partition_v1(day date) returns boolean language plpgsql as $$
+create function rowbeat.make_partition_v1(day date) returns boolean language plpgsql set lock_timeout = '200ms' as $$
 declare
   part text := 'results_' || to_char(day, 'YYYYMMDD');
   low uuid := rowbeat.uuid7_floor_v1(day::timestamp at time zone 'UTC');
@@ -206,7 +206,9 @@ declare
 begin
   if to_regclass('rowbeat.' || part) is not null then return false; end if;
   execute format('create table rowbeat.%I (like rowbeat.results including defaults including constraints)', part);
-  -- Ids that came before their day had a table (a chosen id, a clock ahead) move out of the default partition.
+  -- Ids that came before their day had a table (a chosen id, a clock ahead) move out of the default partition. The lock is the one
+  -- that ATTACH takes: had first, so that nothing slips in between, and not waited for longer than anybody would notice.
+  lock table rowbeat.results_default in access exclusive mode;
   execute format('with moved as (delete from rowbeat.results_default where id >= %L and id < %L returning *)
                   insert into rowbeat.%I select * from moved', low, high, part);
   execute format('alter table rowbeat.results attach partition rowbeat.%I for values from (%L) to (%L)', part, low, high);
@@ -235,7 +237,7 @@ comment on function rowbeat.take_upkeep_v1 is 'True for one caller per interval:
 
 create function rowbeat.drop_expired_partitions_v1() returns setof text language plpgsql set lock_timeout = '200ms' as $$
 declare
-  part text; alive boolean;
+  part text; alive boolean; over text[] := '{}';
 begin
   for part in
     select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -243,7 +245,10 @@ begin
       and to_date(substr(c.relname, 9), 'YYYYMMDD') < (now() at time zone 'UTC')::date - 1 order by c.relname
   loop
     execute format('select exists (select from rowbeat.%I where keep_until >= now())', part) into alive;
-    if alive then continue; end if;
+    if not alive then over := over || part; end if;
+  end loop;
+  -- A DROP locks the whole of results till the end: so all is looked at before, and the drops come together.
+  foreach part in array over loop
     begin
       execute format('drop table rowbeat.%I', part);
       return next part;

@@ -10,19 +10,39 @@ comment on function rowbeat.placement_v1 is 'The one placement rule: why a run m
 
 create function rowbeat.seconds_v1(duration jsonb) returns float8 language sql immutable parallel safe as $$
   select case jsonb_typeof(duration)
-    when 'number' then duration::float8
-    when 'string' then case when duration #>> '{}' ~ '^\d+(\.\d+)? ?(ms|s|m|h|d|w|milliseconds?|seconds?|minutes?|hours?|days?|weeks?)$'
+    when 'number' then case when duration::numeric between -1e12 and 1e12 then duration::float8 end
+    when 'string' then case when duration #>> '{}' ~ '^(\d{1,15}(\.\d{1,9})? ?(ms|milliseconds?)|\d{1,12}(\.\d{1,9})? ?(s|seconds?)|\d{1,9}(\.\d{1,9})? ?(m|h|minutes?|hours?)|\d{1,8}(\.\d{1,9})? ?(d|w|days?|weeks?))$'
       then extract(epoch from (duration #>> '{}')::interval)::float8 end
   end
 $$;
-comment on function rowbeat.seconds_v1 is 'Seconds of a duration: a number of seconds or "<n> <unit>"; null when it is neither.';
+comment on function rowbeat.seconds_v1 is 'Seconds of a duration: a number of seconds or "<n> <unit>"; null when it is neither, or longer than any interval.';
 
 create function rowbeat.instant_v1(value text) returns timestamptz language plpgsql stable parallel safe as $$
 begin
+  -- No "tomorrow", no "infinity", and no time without an offset, which would mean something else in every session.
+  if value !~ '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d(:?\d\d(:\d\d)?)?)$' then return null; end if;
   return value::timestamptz;
 exception when data_exception then return null;
 end $$;
-comment on function rowbeat.instant_v1 is 'The instant a text names, or null.';
+comment on function rowbeat.instant_v1 is 'The instant a text names, with its offset from UTC, or null.';
+
+create function rowbeat.invalid_retry_v1(policy jsonb) returns text language plpgsql stable parallel safe as $$
+declare
+  field text; steps jsonb := policy->'backoff';
+begin
+  if jsonb_typeof(policy) <> 'object' then return 'must be an object with backoff, base, cap, jitter'; end if;
+  select k into field from jsonb_object_keys(policy) k where k <> all ('{backoff,base,cap,jitter}') limit 1;
+  if found then return 'has "' || field || '", which is no part of a retry policy (backoff, base, cap, jitter)'; end if;
+  foreach field in array '{base,cap}'::text[] loop
+    if policy->>field is not null and coalesce(rowbeat.seconds_v1(policy->field), -1) not between 0 and 3155760000 then
+      return field || ' must be a duration such as "2s"'; end if;
+  end loop;
+  if policy->>'jitter' is not null and jsonb_typeof(policy->'jitter') <> 'boolean' then return 'jitter must be true or false'; end if;
+  if policy->>'backoff' is null or steps #>> '{}' in ('constant', 'linear', 'exponential') then return null; end if;
+  if jsonb_typeof(steps) = 'array' and steps <> '[]' and not exists (select from jsonb_array_elements(steps) step
+      where coalesce(rowbeat.seconds_v1(step), -1) not between 0 and 3155760000) then return null; end if;
+  return 'backoff must be constant, linear, exponential or a list of durations';
+end $$;
 
 create function rowbeat.invalid_run_v1(v jsonb) returns text language plpgsql stable parallel safe as $$
 declare
@@ -32,12 +52,17 @@ declare
 begin
   if jsonb_typeof(v) <> 'object' then return 'run: must be an object such as {"task": "demo.add", "input": {}}'; end if;
   if v->>'task' is null then return 'task: is missing; name the task to run'; end if;
+  if jsonb_typeof(v->'task') <> 'string' then return 'task: must be text'; end if;
   if v->>'task' !~ '^[A-Za-z_][A-Za-z0-9_.-]{0,89}$' then return 'task: must match ^[A-Za-z_][A-Za-z0-9_.-]{0,89}$'; end if;
   if unknown is not null then return unknown || ': is not a field of a run; known are ' || array_to_string(known, ', '); end if;
   if v->>'queue' is not null and (v->>'queue') !~ '^[a-z][a-z0-9_-]{0,31}$' then return 'queue: must match ^[a-z][a-z0-9_-]{0,31}$'; end if;
   if v->>'priority' is not null and (jsonb_typeof(v->'priority') <> 'number' or (v->>'priority')::numeric not between -32768 and 32767
       or (v->>'priority')::numeric % 1 <> 0) then return 'priority: must be a whole number from -32768 to 32767, lower runs first'; end if;
-  if pg_column_size(v->'input') > 1048576 then return 'input: is larger than 1 MiB; store it elsewhere and pass a reference'; end if;
+  -- Text of jsonb has blanks that were not sent, half as much again at most: what is within 1 MiB as it was sent is never refused.
+  if pg_column_size(v->'input') > 1048576 and octet_length((v->'input')::text) > 1572864 then return 'input: is larger than 1 MiB; store it elsewhere and pass a reference'; end if;
+  foreach field in array '{input,headers}'::text[] loop
+    if v->field @? '$.**{65}' then return field || ': is nested deeper than 64 levels; flatten it'; end if;
+  end loop;
   foreach field in array '{delay,time_limit,soft_time_limit,retention}'::text[] loop
     if v->>field is not null and coalesce(rowbeat.seconds_v1(v->field), -1) not between 0 and 3155760000 then
       return field || ': must be seconds or text such as "30s", "10 minutes", not negative, at most 100 years'; end if;
@@ -46,7 +71,7 @@ begin
     if v->>field is not null and rowbeat.instant_v1(v->>field) is null then return field || ': must be an instant such as 2026-01-31T12:00:00Z'; end if;
   end loop;
   if v->>'delay' is not null and v->>'eta' is not null then return 'eta: give eta or delay, not both'; end if;
-  if v->>'expires' is not null and rowbeat.seconds_v1(v->'expires') is null and rowbeat.instant_v1(v->>'expires') is null then
+  if v->>'expires' is not null and coalesce(rowbeat.seconds_v1(v->'expires'), -1) not between 0 and 3155760000 and rowbeat.instant_v1(v->>'expires') is null then
     return 'expires: must be an instant, or a duration from now such as "10m"'; end if;
   foreach field in array '{id,parent,retry_of}'::text[] loop
     if v->>field is not null and (v->>field) !~* '^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$' then return field || ': must be a UUID'; end if;
@@ -60,7 +85,7 @@ begin
       or exists (select from jsonb_array_elements(v->'tags') t where jsonb_typeof(t) <> 'string' or length(t #>> '{}') not between 1 and 64)) then
     return 'tags: must be at most 20 texts of 1 to 64 characters'; end if;
   if v->>'headers' is not null and (jsonb_typeof(v->'headers') <> 'object' or pg_column_size(v->'headers') > 65536) then return 'headers: must be an object of at most 64 KiB'; end if;
-  if v->>'retry' is not null and jsonb_typeof(v->'retry') <> 'object' then return 'retry: must be an object with backoff, base, cap, jitter'; end if;
+  if v->>'retry' is not null and rowbeat.invalid_retry_v1(v->'retry') is not null then return 'retry: ' || rowbeat.invalid_retry_v1(v->'retry'); end if;
   if v->>'attempts_max' is not null and (jsonb_typeof(v->'attempts_max') <> 'number' or (v->>'attempts_max')::numeric not between 1 and 1000000
       or (v->>'attempts_max')::numeric % 1 <> 0) then return 'attempts_max: must be a whole number from 1 to 1000000'; end if;
   if v->>'ignore_result' is not null and jsonb_typeof(v->'ignore_result') <> 'boolean' then return 'ignore_result: must be true or false'; end if;
@@ -68,10 +93,13 @@ begin
   return null;
 end $$;
 
--- One body of POST /v1/runs -> what is wrong with it ("field: why"), or null. The common run, a task and its input, costs one
--- comparison here: its name is checked where it is first met (the identifier's making), not a million times.
+-- One body of POST /v1/runs -> what is wrong with it ("field: why"), or null. The common run, a task and its input, costs a
+-- few comparisons here: its name is checked where it is first met (the identifier's making), not a million times. Less than
+-- 500 bytes cannot hold 65 levels.
 create function rowbeat.invalid_v1(v jsonb) returns text language sql stable parallel safe as $$
-  select case when v - '{task,input}'::text[] = '{}'::jsonb and pg_column_size(v) < 1048576 and v ? 'task' then null else rowbeat.invalid_run_v1(v) end
+  select case when jsonb_typeof(v) = 'object' and jsonb_typeof(v->'task') = 'string' and v - '{task,input}'::text[] = '{}'::jsonb
+      and pg_column_size(v) < 1048576 and (pg_column_size(v) < 500 or not v @? '$.**{66}')
+    then null else rowbeat.invalid_run_v1(v) end
 $$;
 
 create function rowbeat.is_known_v1(run uuid) returns boolean language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -114,13 +142,14 @@ create function rowbeat.resolve_clashes_v1(runs jsonb) returns jsonb language pl
 declare
   r record; own uuid; holder uuid; digest bytea; item jsonb;
 begin
-  -- In one order everywhere, so that two callers with crossed keys wait for each other instead of dying of a deadlock.
+  -- In one order everywhere, ids first, so that two callers with crossed ids or keys wait for each other instead of dying of a deadlock.
+  perform pg_advisory_xact_lock(hashtextextended('rowbeat.run:' || x.own, 0))
+  from (select distinct (v->>'id')::uuid as own from jsonb_array_elements(runs) v where v->>'id' is not null order by 1) x;
   for r in select ord - 1 as n, v from jsonb_array_elements(runs) with ordinality x(v, ord)
            where v->>'id' is not null or v->>'unique_key' is not null order by v->>'task', v->>'unique_key', v->>'id' loop
     item := r.v;
     if item->>'id' is not null then
       own := (item->>'id')::uuid;
-      perform pg_advisory_xact_lock(hashtextextended('rowbeat.run:' || own, 0));
       if rowbeat.is_known_v1(own) or exists (select from jsonb_array_elements(runs) with ordinality y(w, o)
           where o - 1 < r.n and w->>'id' is not null and (w->>'id')::uuid = own) then
         runs := jsonb_set(runs, array[r.n::text], item || jsonb_build_object('kept', own));
@@ -160,8 +189,10 @@ begin
   order by j.priority, j.run_at offset greatest(limited - 1, 0) limit 1;
   if threshold is null and coming > limited then threshold := best; end if;
   if threshold is null then return; end if;
-  insert into rowbeat.queues as q (name, overflow) values (named, threshold)
-  on conflict (name) do update set overflow = excluded.overflow where q.overflow is null or q.overflow > excluded.overflow;
+  insert into rowbeat.queues (name) values (named) on conflict do nothing;
+  -- Only where it changes something, and never waiting: the row stays locked as long as the caller's transaction is open.
+  update rowbeat.queues set overflow = threshold
+  where name = (select q.name from rowbeat.queues q where q.name = named and (q.overflow is null or q.overflow > threshold) for update skip locked);
 end $$;
 
 create function rowbeat.payload_v1(v jsonb, attempts_max integer, time_limit float8, soft_time_limit float8, at timestamptz)
@@ -169,8 +200,9 @@ returns text language sql stable parallel safe as $$
   select case when attempts_max is null and time_limit is null and soft_time_limit is null and v - '{task,input,queue,priority}'::text[] = '{}'::jsonb
     then '{"input": ' || coalesce((v->'input')::text, '{}') || '}'
     else (jsonb_strip_nulls(jsonb_build_object('attempts_max', attempts_max, 'time_limit', time_limit, 'soft_time_limit', soft_time_limit))
-      || (v - '{task,input,queue,priority,eta,delay,id,kept,on_conflict,expires,time_limit,soft_time_limit,retention}'::text[])
-      || jsonb_strip_nulls(jsonb_build_object('time_limit', rowbeat.seconds_v1(v->'time_limit'), 'soft_time_limit', rowbeat.seconds_v1(v->'soft_time_limit'),
+      || (v - '{task,input,queue,priority,eta,delay,id,kept,on_conflict,expires,attempts_max,time_limit,soft_time_limit,retention,headers}'::text[])
+      || case when jsonb_typeof(v->'headers') = 'object' then jsonb_build_object('headers', v->'headers') else '{}'::jsonb end
+      || jsonb_strip_nulls(jsonb_build_object('attempts_max', v->'attempts_max', 'time_limit', rowbeat.seconds_v1(v->'time_limit'), 'soft_time_limit', rowbeat.seconds_v1(v->'soft_time_limit'),
            'retention', rowbeat.seconds_v1(v->'retention'),
            'expires_at', coalesce(at + rowbeat.seconds_v1(v->'expires') * interval '1 second', (v->>'expires')::timestamptz)))
       || jsonb_build_object('input', coalesce(v->'input', '{}'::jsonb)))::text end
@@ -307,10 +339,14 @@ comment on function rowbeat.enqueue_many is 'Enqueues an array of runs (bodies o
 create function rowbeat.enqueue_v1(task text, input jsonb, queue text, priority integer, delay interval, eta timestamptz, expires timestamptz,
   id uuid, unique_key text, tags text[], headers jsonb, options jsonb) returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  reserved text := (select k from jsonb_object_keys(options) k
-    where k <> all ('{on_conflict,attempts_max,retry,time_limit,soft_time_limit,concurrency_key,rate_key,ignore_result,parent,retention}') limit 1);
+  reserved text;
 begin
-  if reserved is not null then
+  if jsonb_typeof(options) <> 'object' then
+    raise exception 'options: must be an object such as {"attempts_max": 3}' using errcode = 'invalid_parameter_value';
+  end if;
+  select k into reserved from jsonb_object_keys(options) k
+    where k <> all ('{on_conflict,attempts_max,retry,time_limit,soft_time_limit,concurrency_key,rate_key,ignore_result,parent,retention}') limit 1;
+  if found then
     raise exception 'options: "%" is not an option of enqueue', reserved using errcode = 'invalid_parameter_value';
   end if;
   return (select m.id from rowbeat.enqueue_many_v1(jsonb_build_array(

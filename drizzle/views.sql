@@ -1,11 +1,8 @@
--- The documented reading side, made again after graphile-worker's migrations so that a view never stands in their way.
+-- The documented reading side. Made again whenever this file changes, in place, so that your grants on it and your views
+-- over it stay; for that, columns are only ever added, at the end.
 -- rowbeat.runs: one row per run wherever it is. Look up one by rowbeat.run(id): it asks each place by its own index.
 
-drop function if exists rowbeat.run_json_v1(rowbeat.runs);
-drop function if exists rowbeat.run(uuid);
-drop view if exists rowbeat.runs;
-
-create view rowbeat.runs as
+create or replace view rowbeat.runs as
 select j.key::uuid as id, substr(t.identifier, strpos(t.identifier, ':') + 1) as task, split_part(t.identifier, ':', 1) as queue,
   case when r.id is null then 'PENDING' when g.run_id is null then 'STARTED' else 'PROGRESS' end as state,
   null::text as reason, j.priority::integer as priority, (p->'input') as input, null::jsonb as result, null::jsonb as error,
@@ -74,13 +71,13 @@ comment on column rowbeat.runs.schedule is 'The schedule that fired it.';
 comment on column rowbeat.runs.due_at is 'The instant of the schedule it stands for.';
 
 -- plpgsql, so that each call is planned with the id known: each place is asked by its index, one partition of results.
-create function rowbeat.run(id uuid) returns setof rowbeat.runs language plpgsql stable as $$
+create or replace function rowbeat.run(id uuid) returns setof rowbeat.runs language plpgsql stable as $$
 begin
   return query select * from rowbeat.runs r where r.id = run.id limit 1;
 end $$;
 comment on function rowbeat.run is 'The run with this id, by index; no row when it is unknown.';
 
-create function rowbeat.run_json_v1(r rowbeat.runs) returns jsonb language sql immutable as $$
+create or replace function rowbeat.run_json_v1(r rowbeat.runs) returns jsonb language sql immutable as $$
   select to_jsonb(r) || jsonb_build_object(
     'created_at', to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'run_at', to_char(r.run_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
     'started_at', to_char(r.started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'finished_at', to_char(r.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),

@@ -58,7 +58,18 @@ export function readEnvironment(cwd: string = process.cwd()): Environment {
   const file = resolve(cwd, '.env')
   // A folder of that name is some Python's, not ours.
   const isThere = statSync(file, { throwIfNoEntry: false })?.isFile()
-  return { ...(isThere ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env }
+  return { ...(isThere ? parseEnv(readText(file)) : {}), ...process.env }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(
+      `${file} cannot be read (${(cause as Error).message}): make it readable for this user.`,
+      { cause },
+    )
+  }
 }
 
 /** Lets the user's own modules, which read process.env, see what `.env` and the command line said. */
@@ -70,7 +81,7 @@ export function shareEnvironment(values: Environment): void {
 export function readConfig(env: Environment, flags: Partial<Config> = {}): Config {
   refuseUnknown(env)
   const concurrency = flags.concurrency ?? integer(env, 'ROWBEAT_CONCURRENCY', 10, 1, 10_000)
-  const queues = flags.queues ?? parseQueues(env.ROWBEAT_QUEUES ?? 'default,high', concurrency)
+  const queues = flags.queues ?? parseQueues(env.ROWBEAT_QUEUES || 'default,high', concurrency)
   const defined = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
   return Object.freeze({
     port: integer(env, 'PORT', 4000, 0, 65_535),
@@ -81,9 +92,9 @@ export function readConfig(env: Environment, flags: Partial<Config> = {}): Confi
       .split(/,(?![^{]*\})/)
       .filter(Boolean),
     app: env.ROWBEAT_APP || null,
-    timezone: zone(env.ROWBEAT_TIMEZONE ?? 'UTC'),
-    resultRetentionMs: durationMs(env.ROWBEAT_RESULT_RETENTION ?? '30 days', 'ROWBEAT_RESULT_RETENTION'),
-    graceMs: durationMs(env.ROWBEAT_GRACE ?? '25s', 'ROWBEAT_GRACE'),
+    timezone: zone(env.ROWBEAT_TIMEZONE || 'UTC'),
+    resultRetentionMs: durationMs(env.ROWBEAT_RESULT_RETENTION || '30 days', 'ROWBEAT_RESULT_RETENTION'),
+    graceMs: durationMs(env.ROWBEAT_GRACE || '25s', 'ROWBEAT_GRACE'),
     logLevel: oneOf(env, 'ROWBEAT_LOG_LEVEL', 'info', LEVELS),
     prepare: oneOf(env, 'ROWBEAT_PREPARE', 'true', ['true', 'false']) === 'true',
     adminEmail: env.ROWBEAT_ADMIN_EMAIL || 'admin@localhost',

@@ -156,5 +156,5 @@ function loses(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as unknown
   // A plain object of another realm has a prototype of its own, whose prototype is null.
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null
-  return !isPlain && Object.keys(value).length === 0 && !(value instanceof String)
+  return !isPlain && Object.keys(value).length === 0
 }

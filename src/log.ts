@@ -24,13 +24,22 @@ const REDACT = [
   '*.authorization',
 ]
 
-export function createLogger(options: { level?: string; role: string; fd?: number }): pino.Logger {
+export interface LoggerOptions {
+  level?: string
+  role: string
+  /** Default stdout. */
+  fd?: number
+  /** Instead of `fd`: gets each line. */
+  to?: { write(line: string): void }
+}
+
+export function createLogger(options: LoggerOptions): pino.Logger {
   return pino(
     {
       level: options.level ?? 'info',
       base: { role: options.role },
       redact: { paths: REDACT, censor: '[hidden]' },
     },
-    pino.destination({ fd: options.fd ?? 1, sync: true }),
+    options.to ?? pino.destination({ fd: options.fd ?? 1, sync: true }),
   )
 }

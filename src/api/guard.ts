@@ -1,7 +1,8 @@
 /**
- * Default-deny. Every route of a guarded scope says in its `config` who may call it, and one that says nothing cannot be
- * registered. The hook decides by the route that was matched, never by the address, so no spelling of an address
- * (%61, //, ?x=, ..;) gets past it: it either is the route, and is guarded, or it is another.
+ * Default-deny. Every route of a guarded scope says in its `config` who may call it, and one that says
+ * nothing cannot be registered. The hook decides by the route that was matched, never by the address, so no
+ * spelling of an address (%61, //, ?x=, ..;) gets past it: it either is the route, and is guarded, or it is
+ * another.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Keyring } from '../auth/keyring.ts'

@@ -1,6 +1,7 @@
 /**
- * The body parser of this API: JSON in UTF-8 and nothing else. `__proto__` stays the ordinary key it is in JSON (we never
- * merge what came in), and a number that JavaScript cannot hold exactly is refused rather than silently changed.
+ * The body parser of this API: JSON in UTF-8 and nothing else. `__proto__` stays the ordinary key it is in
+ * JSON (we never merge what came in), and a number that JavaScript cannot hold exactly is refused rather than
+ * silently changed.
  */
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
@@ -34,8 +35,8 @@ export function parseJson(body: Buffer): unknown {
 }
 
 /**
- * Sixteen digits in a row may be text, a fraction, or an integer beyond 2^53: only the last is refused. What is nested
- * too deep to be walked is refused for that, later.
+ * Sixteen digits in a row may be text, a fraction, or an integer beyond 2^53: only the last is refused. What
+ * is nested too deep to be walked is refused for that, later.
  */
 function findUnsafeInteger(text: string): string | null {
   const marks = new Set<unknown>()

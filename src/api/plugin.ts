@@ -3,8 +3,9 @@
  *
  *   app.register(api, { rowbeat, prefix: '/jobs' })
  *
- * It is an encapsulated scope: its guard, its body parser and its error handler serve its own routes and no other. What
- * is opened here (a LISTEN once somebody watches a run) is closed with the app; `rowbeat` stays yours to close.
+ * It is an encapsulated scope: its guard, its body parser and its error handler serve its own routes and no
+ * other. What is opened here (a LISTEN once somebody watches a run) is closed with the app; `rowbeat` stays
+ * yours to close.
  */
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { createKeyring } from '../auth/keyring.ts'

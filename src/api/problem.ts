@@ -1,7 +1,7 @@
 /**
- * Answers that are not a success: RFC 9457 problem documents, from one table of codes. Whatever is thrown on the way
- * ends here; what is not ours and not the caller's fault is told as "something failed here" with the request's id, and
- * the log has the rest. A stack, a statement or a parameter never leaves the process.
+ * Answers that are not a success: RFC 9457 problem documents, from one table of codes. Whatever is thrown on
+ * the way ends here; what is not ours and not the caller's fault is told as "something failed here" with the
+ * request's id, and the log has the rest. A stack, a statement or a parameter never leaves the process.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { monotonicMs } from '../clock.ts'
@@ -57,7 +57,9 @@ export interface Problem {
 
 export type SayProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
-/** The error handler of a scope. While the database is away the log gets a line a second, not one a request. */
+/**
+ * The error handler of a scope. While the database is away the log gets a line a second, not one a request.
+ */
 export function createProblemHandler(): SayProblem {
   let quietUntil = 0
   return (error, request, reply) => {
@@ -136,7 +138,7 @@ const FASTIFY: Readonly<Record<string, Told>> = {
   FST_ERR_HANDLER_TIMEOUT: {
     code: 'RB_DB_UNREACHABLE',
     detail:
-      'No answer came in time. It is not known whether the request was carried out: repeat an enqueue with the same id or unique_key.',
+      'No answer came in time, and it is not known whether a run was stored: repeat it with the same id.',
   },
 }
 

@@ -1,6 +1,6 @@
 /**
- * The body of POST /v1/runs. Every wrong place is told at once, each with a pointer, and a field that is not known is
- * refused: a misspelt option that is silently ignored is found out much later.
+ * The body of POST /v1/runs. Every wrong place is told at once, each with a pointer, and a field that is not
+ * known is refused: a misspelt option that is silently ignored is found out much later.
  */
 import type { RunRequest } from '../control/runs.ts'
 import { parseDuration } from '../duration.ts'
@@ -9,7 +9,7 @@ import { findUnstorable } from '../json.ts'
 import type { EnqueueOptions } from '../queue/enqueue.ts'
 import { explainRetryPolicy } from '../tasks/retry.ts'
 import { QUEUE_NAME, TASK_NAME } from '../tasks/task.ts'
-import { isInstant } from './instant.ts'
+import { isInstant } from '../instant.ts'
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -24,7 +24,7 @@ const uuid: Check = (value) => (typeof value === 'string' && UUID.test(value) ? 
 const text =
   (max: number): Check =>
   (value) =>
-    typeof value === 'string' && value !== '' && [...value.slice(0, 2 * max + 1)].length <= max
+    typeof value === 'string' && value !== '' && Array.from(value.slice(0, 2 * max + 1)).length <= max
       ? null
       : `must be text of 1 to ${max} characters`
 const integer =
@@ -96,7 +96,10 @@ const FIELDS: Readonly<Record<string, Field>> = {
   rate_key: { check: text(512) },
 }
 
-/** A body as the run it asks for, or everything that is wrong with it outside its input. null stands for left out. */
+/**
+ * A body as the run it asks for, or everything that is wrong with it outside its input. null stands for left
+ * out.
+ */
 export function readRunBody(body: unknown): { request: RunRequest; faults: Fault[] } {
   const request: RunRequest = { task: '', options: {}, extra: {} }
   if (!isObject(body)) {

@@ -1,6 +1,6 @@
 /**
- * The query of GET /v1/runs. A parameter that is not known, or given twice, is refused. The cursor is the id to go on
- * below, packed so that nobody is tempted to make one.
+ * The query of GET /v1/runs. A parameter that is not known, or given twice, is refused. The cursor is the id
+ * to go on below, packed so that nobody is tempted to make one.
  */
 import type { RunQuery } from '../control/run-page.ts'
 import { RequestError, type Fault } from '../errors.ts'

@@ -1,13 +1,15 @@
 /**
- * The HTTP server of `rowbeat api` and `rowbeat start`: Fastify with limits against slow and large clients, the API, and
- * problem documents for whatever goes wrong before a route is found. Routes of others (examples, a panel) are registered
- * beside the API by whoever starts the server; `close()` ends streams, lets requests in flight finish, and listens no more.
+ * The HTTP server of `rowbeat api` and `rowbeat start`: Fastify with limits against slow and large clients,
+ * the API, and problem documents for whatever goes wrong before a route is found. Routes of others (examples,
+ * a panel) are registered beside the API by whoever starts the server; `close()` ends streams, lets requests
+ * in flight finish, and listens no more.
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   fastify,
+  LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
@@ -31,12 +33,12 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const sayProblem = createProblemHandler()
   const app = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
-    requestIdLogLabel: 'request_id',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: requestTimeoutMs,
-    // What comes on a connection that is still open while the server closes is answered as ever, and then it is closed.
+    // What comes on a connection that is still open while the server closes is answered as ever, and then it
+    // is closed.
     return503OnClosing: false,
     http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: Math.min(2000, requestTimeoutMs) },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
@@ -82,7 +84,12 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
   ]
   const body = JSON.stringify({ ...describeProblem(code, detail, '', randomUUID()), status })
   const reason = PROBLEMS[code]!.title
-  socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
+  const head = [
+    `HTTP/1.1 ${status} ${reason}`,
+    'Content-Type: application/problem+json',
+    'Cache-Control: no-store',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

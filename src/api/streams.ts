@@ -1,10 +1,11 @@
 /**
- * Server-sent events: one stream per watcher of a run. The first event is the run as it is, then comes one for each
- * change, and after a finished state the stream ends. A silent stream gets a comment every 15 s, so that nobody on the
- * way takes it for dead. To a watcher who reads slower than the run changes only the latest is kept, and one who reads
- * nothing for 30 s is let go. Once a second the keys of all open streams are checked again: a revoked one ends them.
+ * Server-sent events: one stream per watcher of a run. The first event is the run as it is, then comes one
+ * for each change, and after a finished state the stream ends. A silent stream gets a comment every 15 s, so
+ * that nobody on the way takes it for dead. To a watcher who reads slower than the run changes only the
+ * latest is kept, and one who reads nothing for 30 s is let go. Once a second the keys of all open streams
+ * are checked again: a revoked one ends them.
  */
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Keyring } from '../auth/keyring.ts'
 import { requireScope } from '../auth/scopes.ts'
@@ -51,7 +52,8 @@ export function createStreams(feed: RunFeed, keyring: Keyring, limit: number): S
     try {
       requireScope(await keyring.identify(key), 'runs:read')
     } catch (error) {
-      if (!(error instanceof AccessError)) return // the database is away: the key was good when it was last seen
+      // When the database is away, the key was good when it was last seen.
+      if (!(error instanceof AccessError)) return
       for (const stream of streams) if (stream.key === key) end(stream)
     }
   }
@@ -66,7 +68,7 @@ export function createStreams(feed: RunFeed, keyring: Keyring, limit: number): S
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, {
-        ...reply.getHeaders(),
+        ...(reply.getHeaders() as OutgoingHttpHeaders),
         'content-type': 'text/event-stream; charset=utf-8',
         'x-accel-buffering': 'no',
       })

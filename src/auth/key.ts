@@ -1,6 +1,6 @@
 /**
- * An API key: `rb_` and 256 random bits. It is shown once; the store has its sha-256 (no salt and no slow hash are
- * needed against guessing 256 bits) and a prefix, by which people tell their keys apart.
+ * An API key: `rb_` and 256 random bits. It is shown once; the store has its sha-256 (no salt and no slow
+ * hash are needed against guessing 256 bits) and a prefix, by which people tell their keys apart.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { Queryable } from '../db/handle.ts'

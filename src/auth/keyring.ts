@@ -1,7 +1,8 @@
 /**
- * Checks bearer keys. Looking one up costs a round trip, so an answer is kept for less than a second, good or bad (a
- * revoke counts within a second everywhere), and keys that come at the same moment are looked up in one statement.
- * When the database is away nobody can be known, and that is an error of the store, never "wrong key".
+ * Checks bearer keys. Looking one up costs a round trip, so an answer is kept for less than a second, good or
+ * bad (a revoke counts within a second everywhere), and keys that come at the same moment are looked up in
+ * one statement. When the database is away nobody can be known, and that is an error of the store, never
+ * "wrong key".
  */
 import { timingSafeEqual } from 'node:crypto'
 import { monotonicMs } from '../clock.ts'

@@ -1,6 +1,6 @@
 /**
- * Who asks and what they may do. A caller is what any way of proving oneself (an API key today) comes down to, so
- * whatever checks a right needs not know how it was proven.
+ * Who asks and what they may do. A caller is what any way of proving oneself (an API key today) comes down
+ * to, so whatever checks a right needs not know how it was proven.
  */
 import { AccessError } from '../errors.ts'
 

@@ -18,7 +18,11 @@ export function findDatabase(config: Config): string {
 
 /** Runs `work` with a rowbeat that knows no task of its own, and closes it. */
 export async function withRowbeat<T>(config: Config, work: (rowbeat: Rowbeat) => Promise<T>): Promise<T> {
-  const rowbeat = createRowbeat({ databaseUrl: findDatabase(config), connections: 2, prepare: config.prepare })
+  const rowbeat = createRowbeat({
+    databaseUrl: findDatabase(config),
+    connections: 2,
+    prepare: config.prepare,
+  })
   try {
     return await work(rowbeat)
   } finally {

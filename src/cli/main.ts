@@ -1,14 +1,12 @@
 /**
- * The command `rowbeat`, as bin/rowbeat.js loads it. Kept tiny: compiled code is cached from here on, so that every
- * start but the first finds its modules ready, and the rest is imported after that.
+ * The command `rowbeat`, as bin/rowbeat.js loads it, and the children of `rowbeat start`.
  *
  * Whatever goes wrong ends here as one line on stderr and an exit code (words.ts); a stack is shown only when
  * ROWBEAT_LOG_LEVEL is debug or trace.
  */
-import { enableCompileCache } from 'node:module'
+import { runCommandLine } from './program.ts'
 
-enableCompileCache()
 process.setSourceMapsEnabled(true)
-
-const { runCommandLine } = await import('./program.ts')
 process.exitCode = await runCommandLine(process.argv.slice(2))
+// What a library left open must not keep a finished command from ending.
+setTimeout(() => process.exit(), 1000).unref()

@@ -50,7 +50,11 @@ export function addCommon(command: Command): Command {
 
 export function addServing(command: Command): Command {
   return command
-    .option('--port <number>', 'port to listen on, 0 for a free one (default: PORT, then 4000)', whole(0, 65_535))
+    .option(
+      '--port <number>',
+      'port to listen on, 0 for a free one (default: PORT, then 4000)',
+      whole(0, 65_535),
+    )
     .option('--host <address>', 'address to listen on (default: HOST, then 127.0.0.1)')
 }
 

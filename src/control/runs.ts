@@ -1,5 +1,6 @@
 /**
- * What may be done with runs, for REST, panel and command line alike: each verb checks the caller's scope, then acts.
+ * What may be done with runs, for REST, panel and command line alike: each verb checks the caller's scope,
+ * then acts.
  */
 import { mayDo, requireScope, type Caller } from '../auth/scopes.ts'
 import { explainDatabaseError } from '../db/connect.ts'
@@ -24,7 +25,10 @@ export interface RunRequest {
 export interface RunControl {
   /** Throws EnqueueError with its faults; RB_TASK_UNKNOWN when no process ever registered the task. */
   enqueue(caller: Caller, request: RunRequest): Promise<{ run: RunDocument; created: boolean }>
-  /** Throws what `enqueue` would throw about the input: for who has found other faults and wants to tell all at once. */
+  /**
+   * Throws what `enqueue` would throw about the input: for who has found other faults and wants to tell all
+   * at once.
+   */
   checkInput(task: string, input: unknown): Promise<void>
   /** Throws ResultError RB_RUN_NOT_FOUND. */
   read(caller: Caller, id: string): Promise<RunDocument>
@@ -82,7 +86,9 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
   })
 }
 
-/** Of a run that stood already, who may only write learns that it stands: to know an id is no right to read. */
+/**
+ * Of a run that stood already, who may only write learns that it stands: to know an id is no right to read.
+ */
 function conceal(run: RunDocument): RunDocument {
   return { ...run, input: null, result: null, error: null, progress: null, headers: {}, tags: [] }
 }

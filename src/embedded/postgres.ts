@@ -1,14 +1,16 @@
 /**
- * A real PostgreSQL for people who have none at hand: made, started and stopped by Rowbeat, nothing downloaded.
+ * A real PostgreSQL for people who have none at hand: made, started and stopped by Rowbeat, nothing
+ * downloaded.
  *
  *   <dataDir>/postgres/        PostgreSQL's own data directory          cluster.ts
  *   <dataDir>/postgres.json    passwords, port, who holds it (0600)     record.ts
- *   <dataDir>/postgres.log     what PostgreSQL says (the last start's, and before it up to 5 MB)
+ *   <dataDir>/postgres.log     what PostgreSQL says (set aside as postgres.log.1 when it passed 5 MB)
  *
- * A start finds the programs (binaries.ts), finds an identity that may run them (footing.ts), takes the directory,
- * clears what an earlier life left running (remains.ts), makes the cluster if there is none, and launches it under a
- * guard that ends it when we die (guard.ts). It listens on 127.0.0.1 only, with passwords, and gives out a role that
- * owns the database `rowbeat` and is no superuser: nothing in Rowbeat may need one.
+ * A start finds the programs (binaries.ts), finds an identity that may run them (footing.ts), takes the
+ * directory, clears what an earlier life left running (remains.ts), makes the cluster if there is none, and
+ * launches it under a guard that ends it when we die (guard.ts). It listens on 127.0.0.1 only, with
+ * passwords, and gives out a role that owns the database `rowbeat` and is no superuser: nothing in Rowbeat
+ * may need one.
  *
  * A killed PostgreSQL is not restarted here: `exited` tells the caller, who calls startPostgres again.
  */
@@ -31,7 +33,10 @@ import { dataDirTrouble, programTrouble } from './trouble.ts'
 export interface PostgresOptions {
   /** Rowbeat's data directory; PostgreSQL's files are a folder in it. */
   dataDir: string
-  /** The port it should have; a free one is taken when somebody else has it. 0: any free one. Default: the last one. */
+  /**
+   * The port it should have; a free one is taken when somebody else has it. 0: any free one. Default: the
+   * last one.
+   */
   port?: number
   /** postgresql.conf settings on top of ours, such as `{ fsync: 'off' }`. */
   settings?: Record<string, string>
@@ -86,7 +91,9 @@ const SETTINGS: Record<string, string> = {
   log_min_error_statement: 'panic',
 }
 
-/** Starts PostgreSQL on `dataDir`, made on the first call. Throws a ConfigError or StoreError of one sentence. */
+/**
+ * Starts PostgreSQL on `dataDir`, made on the first call. Throws a ConfigError or StoreError of one sentence.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir)
   try {
@@ -106,26 +113,28 @@ async function start(dataDir: string, options: PostgresOptions): Promise<Embedde
     await ensureCluster(footing, { dataDir, password: record.superuserPassword, sync })
     const wanted = options.port ?? record.port ?? FIRST_PORT
     const { guarded, port } = await launch(footing, dataDir, wanted, options)
-    writeRecord(dataDir, { ...record, port })
-    const adminUrl = urlOf(SUPERUSER, record.superuserPassword, port, 'postgres')
-    await ensureOwner(adminUrl, { role: ROLE, password: record.password, database: ROLE })
-    options.log?.debug({ pid: guarded.pid, port, way: footing.way }, 'PostgreSQL started')
+    const life = lifeOf(guarded, dataDir, () => releaseRecord(dataDir, { ...record, port }))
     const url = urlOf(ROLE, record.password, port, ROLE)
-    return {
-      url,
-      adminUrl,
-      port,
-      dataDir,
-      pid: guarded.pid,
-      ...lifeOf(guarded, dataDir, () => releaseRecord(dataDir, { ...record, port })),
+    const adminUrl = urlOf(SUPERUSER, record.superuserPassword, port, 'postgres')
+    try {
+      writeRecord(dataDir, { ...record, port })
+      await ensureOwner(adminUrl, { role: ROLE, password: record.password, database: ROLE })
+    } catch (error) {
+      await life.stop()
+      throw error
     }
+    options.log?.debug({ pid: guarded.pid, port, way: footing.way }, 'PostgreSQL started')
+    return { url, adminUrl, port, dataDir, pid: guarded.pid, ...life }
   } catch (error) {
     releaseRecord(dataDir, record)
     throw error
   }
 }
 
-/** Launches until it is ready. Tries again when the port was taken under us or a dead server's traces need a moment. */
+/**
+ * Launches until it is ready. Tries again when the port was taken under us or a dead server's traces need a
+ * moment.
+ */
 async function launch(
   footing: Footing,
   dataDir: string,
@@ -167,26 +176,28 @@ async function becomesReady(cluster: string, guarded: Guarded): Promise<boolean>
   return false
 }
 
+/** What can still happen to it: it ends by itself, or is stopped. Either way the directory is free again. */
 function lifeOf(
   guarded: Guarded,
   dataDir: string,
   release: () => void,
 ): Pick<EmbeddedPostgres, 'exited' | 'stop'> {
   const asked = new AbortController()
+  const ended = new AbortController()
   const exited = guarded.exited.then((exit): PostgresExit => {
-    const lastWords = logFrom(dataDir, -2000)
-    return { ...exit, expected: asked.signal.aborted, lastWords }
+    ended.abort()
+    release()
+    return { ...exit, expected: asked.signal.aborted, lastWords: logFrom(dataDir, -2000) }
   })
+  // Once it ended, its pid may be anybody's.
+  const send = (signal: NodeJS.Signals): void => {
+    if (!ended.signal.aborted) signalIfAlive(guarded.pid, signal)
+  }
   const stop = async (how: 'fast' | 'immediate' = 'fast'): Promise<void> => {
     asked.abort()
-    signalIfAlive(guarded.pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT')
-    const patience = new AbortController()
-    void sleep(STOP_TIMEOUT_MS, patience.signal).then(() => {
-      if (!patience.signal.aborted) signalIfAlive(guarded.pid, 'SIGQUIT')
-    })
+    send(how === 'fast' ? 'SIGINT' : 'SIGQUIT')
+    void sleep(STOP_TIMEOUT_MS, ended.signal).then(() => send('SIGQUIT'))
     await exited
-    patience.abort()
-    release()
   }
   return { exited, stop }
 }

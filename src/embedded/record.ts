@@ -1,7 +1,8 @@
 /**
- * What the data directory remembers of its PostgreSQL, in `postgres.json` (mode 0600): the two passwords, the port it
- * had last, and which process holds it. The holder is a pid with its birth, so a pid given to somebody else since is
- * not mistaken for it, and a holder killed with -9 blocks nobody. Written whole and renamed, never half.
+ * What the data directory remembers of its PostgreSQL, in `postgres.json` (mode 0600): the two passwords, the
+ * port it had last, and which process holds it. The holder is a pid with its birth, so a pid given to
+ * somebody else since is not mistaken for it, and a holder killed with -9 blocks nobody. Written whole and
+ * renamed, never half.
  */
 import { randomBytes } from 'node:crypto'
 import { chownSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -20,9 +21,10 @@ export interface ClusterRecord {
 export function claimRecord(dataDir: string): ClusterRecord {
   const found = readRecord(dataDir)
   const holder = found?.holder
-  if (holder && holder.pid !== process.pid && birthOf(holder.pid) === holder.birth) {
+  if (holder && birthOf(holder.pid) === holder.birth) {
     throw new ConfigError(
-      `${dataDir} is in use by the running process ${holder.pid}: stop that one, or set ROWBEAT_DATA_DIR to another directory.`,
+      `${dataDir} is in use by the running process ${holder.pid}: stop that one, or set ` +
+        'ROWBEAT_DATA_DIR to another directory.',
     )
   }
   const record = {
@@ -48,7 +50,10 @@ export function writeRecord(dataDir: string, record: ClusterRecord): void {
   }
 }
 
-/** Gives the directory back. On a full disk it stays written as held, by a process that will be dead: harmless. */
+/**
+ * Gives the directory back. On a full disk it stays written as held, by a process that will be dead:
+ * harmless.
+ */
 export function releaseRecord(dataDir: string, record: ClusterRecord): void {
   try {
     writeRecord(dataDir, { ...record, holder: null })
@@ -57,7 +62,9 @@ export function releaseRecord(dataDir: string, record: ClusterRecord): void {
   }
 }
 
-/** As root we write for whoever owns the directory, so that one start with sudo does not lock its owner out. */
+/**
+ * As root we write for whoever owns the directory, so that one start with sudo does not lock its owner out.
+ */
 export function ownAs(dataDir: string, file: string): void {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(dataDir)
@@ -69,7 +76,8 @@ function readRecord(dataDir: string): ClusterRecord | null {
   if (existsSync(file)) return parseRecord(file)
   if (!existsSync(join(dataDir, 'postgres', 'PG_VERSION'))) return null
   throw new ConfigError(
-    `${file} is missing, and with it the password of the database beside it: put it back from a backup, or set ROWBEAT_DATA_DIR to a new directory.`,
+    `${file} is missing, and with it the password of the database beside it: put it back from a backup, ` +
+      'or set ROWBEAT_DATA_DIR to a new directory.',
   )
 }
 

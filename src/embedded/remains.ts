@@ -1,14 +1,14 @@
 /**
  * What an earlier life may have left behind, and how it is cleared without risking the data.
  *
- *   a postmaster still running    its parent was killed and its guard too: stop it, then start afresh with a guard
+ *   a postmaster still running    its parent was killed and its guard too: stop it, then start with a guard
  *   backends without postmaster   the postmaster was killed with -9: they notice and end within moments: wait
- *   postmaster.pid alone          PostgreSQL clears it itself, unless its number now belongs to some other process
- *                                 (usual after a container restart); then it would refuse for ever, so the file goes,
- *                                 but only once it is proved that no process of this cluster lives
+ *   postmaster.pid alone          PostgreSQL clears it itself, unless its number now belongs to some other
+ *                                 process (usual after a container restart): then it would refuse for ever,
+ *                                 so the file goes, once it is proved that no process of this cluster lives
  *
- * Who belongs to a cluster is read from the command lines: the postmaster's names `-D <cluster>`, its children carry
- * the cluster's name in their title. Both can be read by any user, unlike /proc/<pid>/cwd.
+ * Who belongs to a cluster is read from the command lines: the postmaster's names `-D <cluster>`, its
+ * children carry the cluster's name in their title. Both can be read by any user, unlike /proc/<pid>/cwd.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -23,12 +23,16 @@ interface ClusterProcess {
   readonly role: 'postmaster' | 'child'
 }
 
+const PATIENCE_MS = 10_000
+
 /** PostgreSQL's `cluster_name`: put into the title of each of its processes. */
 export function clusterName(cluster: string): string {
   return `rowbeat-${createHash('sha256').update(cluster).digest('hex').slice(0, 12)}`
 }
 
-/** Stops or waits out whatever still runs on this cluster and removes a pid file that would block it for ever. */
+/**
+ * Stops or waits out whatever still runs on this cluster and removes a pid file that would block it for ever.
+ */
 export async function clearRemains(cluster: string, log?: Logger): Promise<void> {
   const left = clusterProcesses(cluster)
   if (left.length > 0) {
@@ -36,13 +40,10 @@ export async function clearRemains(cluster: string, log?: Logger): Promise<void>
       { pids: left.map(({ pid }) => pid) },
       'a PostgreSQL left by an earlier start still runs: stopping it',
     )
-    for (const [signal, patienceMs] of [
-      ['SIGINT', 10_000],
-      ['SIGQUIT', 10_000],
-    ] as const) {
-      for (const { pid, role } of clusterProcesses(cluster))
-        if (role === 'postmaster') signalIfAlive(pid, signal)
-      if (await gone(cluster, patienceMs)) break
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+      const postmasters = clusterProcesses(cluster).filter(({ role }) => role === 'postmaster')
+      for (const { pid } of postmasters) signalIfAlive(pid, signal)
+      if (await gone(cluster, PATIENCE_MS)) break
     }
   }
   const stubborn = clusterProcesses(cluster)[0]
@@ -52,10 +53,14 @@ export async function clearRemains(cluster: string, log?: Logger): Promise<void>
       `PostgreSQL process ${stubborn.pid} still uses ${cluster} and does not stop: end it, then start again.`,
     )
   }
-  const file = join(cluster, 'postmaster.pid')
+  removeForeignPid(join(cluster, 'postmaster.pid'))
+}
+
+/** Only where /proc shows every process is it certain that none of this cluster lives. */
+function removeForeignPid(file: string): void {
   const written = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0
-  if (written > 0 && birthOf(written) !== null && existsSync('/proc/self/cmdline'))
-    rmSync(file, { force: true })
+  const isForeign = written > 0 && birthOf(written) !== null
+  if (isForeign && existsSync('/proc/self/cmdline')) rmSync(file, { force: true })
 }
 
 async function gone(cluster: string, patienceMs: number): Promise<boolean> {
@@ -68,6 +73,7 @@ async function gone(cluster: string, patienceMs: number): Promise<boolean> {
 }
 
 export function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
+  if (pid <= 0) return
   try {
     process.kill(pid, signal)
   } catch {
@@ -85,7 +91,9 @@ function clusterProcesses(cluster: string): ClusterProcess[] {
   })
 }
 
-/** Every process that can be seen; /proc where there is one, else ps (macOS), whose words cannot hold a space. */
+/**
+ * Every process that can be seen; /proc where there is one, else ps (macOS), whose words cannot hold a space.
+ */
 function commandLines(): { pid: number; words: string[] }[] {
   if (!existsSync('/proc/self/cmdline')) {
     const text = execFileSync('ps', ['-axww', '-o', 'pid=,command='], { encoding: 'utf8' })
@@ -101,8 +109,8 @@ function commandLines(): { pid: number; words: string[] }[] {
 }
 
 /**
- * When a process was born, in whatever unit this system counts; null when it is dead (or a zombie). A pid with its
- * birth names one process for ever, a pid alone may be given to another.
+ * When a process was born, in whatever unit this system counts; null when it is dead (or a zombie). A pid
+ * with its birth names one process for ever, a pid alone may be given to another.
  */
 export function birthOf(pid: number): string | null {
   try {

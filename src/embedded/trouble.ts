@@ -1,6 +1,7 @@
 /**
- * Turns what the system or PostgreSQL's log says into one sentence for the person at the terminal: what is wrong and
- * how to mend it. What is not recognised is passed on as PostgreSQL's own last words, with the place of the whole log.
+ * Turns what the system or PostgreSQL's log says into one sentence for the person at the terminal: what is
+ * wrong and how to mend it. What is not recognised is passed on as PostgreSQL's own last words, with the
+ * place of the whole log.
  */
 import { ConfigError, StoreError } from '../errors.ts'
 import type { RowbeatError } from '../errors.ts'
@@ -14,7 +15,8 @@ export function dataDirTrouble(dataDir: string, cause: NodeJS.ErrnoException): R
   if (code && NO_ROOM.includes(code)) return diskFull(dataDir, cause)
   if (code && NOT_OURS.includes(code)) {
     return new ConfigError(
-      `${dataDir} cannot be written by this user: give it to this user (chown), or set ROWBEAT_DATA_DIR to a directory that can be written.`,
+      `${dataDir} cannot be written by this user: give it to this user (chown), or set ROWBEAT_DATA_DIR ` +
+        'to a directory that can be written.',
       { cause },
     )
   }
@@ -29,13 +31,15 @@ export function programTrouble(dataDir: string, words: string, log: string): Row
   if (/No space left on device|Disk quota exceeded/.test(words)) return diskFull(dataDir, words)
   if (/Permission denied|has wrong ownership|Read-only file system/.test(words)) {
     return new ConfigError(
-      `The database files in ${dataDir} belong to another user or cannot be written: start as that user, or give them to this one (chown -R).`,
+      `The database files in ${dataDir} belong to another user or cannot be written: start as that ` +
+        'user, or give them to this one (chown -R).',
       { cause: words },
     )
   }
   if (/could not look up effective user ID/.test(words)) {
     return new ConfigError(
-      `This user (uid ${process.getuid?.()}) has no name on this machine, and PostgreSQL needs one: add it to /etc/passwd, start as another user, or set DATABASE_URL.`,
+      `This user (uid ${process.getuid?.()}) has no name on this machine, and PostgreSQL needs one: add ` +
+        'it to /etc/passwd, start as another user, or set DATABASE_URL.',
       { cause: words },
     )
   }
@@ -50,7 +54,8 @@ export function programTrouble(dataDir: string, words: string, log: string): Row
 function diskFull(dataDir: string, cause: unknown): StoreError {
   return new StoreError(
     'RB_DB_UNREACHABLE',
-    `The disk that holds ${dataDir} is full: free some space, or set ROWBEAT_DATA_DIR to a directory on another disk.`,
+    `The disk that holds ${dataDir} is full: free some space, or set ROWBEAT_DATA_DIR to a directory on ` +
+      'another disk.',
     { cause },
   )
 }

@@ -1,6 +1,6 @@
 /**
- * The example apps as one Fastify plugin, mounted beside the REST API by `npm start` (ROWBEAT_APP). They use Rowbeat
- * as any app would: the public surface and a database connection of their own, with drizzle on it.
+ * The example apps as one Fastify plugin, mounted beside the REST API by `npm start` (ROWBEAT_APP). They use
+ * Rowbeat as any app would: the public surface and a database connection of their own, with drizzle on it.
  */
 import { drizzle } from 'drizzle-orm/postgres-js'
 import type { FastifyInstance } from 'fastify'

@@ -1,16 +1,16 @@
 /**
- * The examples' own connection inside a worker: tasks are plain values, so the pool is opened by the first handler
- * that asks for it, from DATABASE_URL, which `rowbeat start` and `rowbeat worker` set. Idle connections close by
- * themselves. Only postgres.js here: drizzle-orm would cost every worker process 200 MB.
+ * The examples' own connection inside a worker. Tasks are plain values, so a handler that needs the database
+ * asks for it: DATABASE_URL is set by `rowbeat start` and `rowbeat worker`. A connection each is dear beside
+ * a query, but nothing beside a mail; an app with more to ask would keep a pool. Only postgres.js here:
+ * drizzle-orm would cost every worker process 200 MB.
  */
 import postgres, { type Sql } from 'postgres'
 
-const pools = new Map<string, Sql>()
-
-export function database(): Sql {
-  const url = process.env.DATABASE_URL ?? ''
-  const pool =
-    pools.get(url) ?? postgres(url, { max: 4, idle_timeout: 5, prepare: false, onnotice: () => {} })
-  pools.set(url, pool)
-  return pool
+export async function withDatabase<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(process.env.DATABASE_URL ?? '', { max: 1, prepare: false, connect_timeout: 10 })
+  try {
+    return await work(sql)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
 }

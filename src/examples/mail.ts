@@ -1,7 +1,7 @@
 /**
- * Mail of the examples: through the server in SMTP_URL, or, when none is set, written to the console as one block
- * that a person can read. A refusal for good (550, no such mailbox) is told apart from trouble that passes, because
- * only the second is worth another try.
+ * Mail of the examples: through the server in SMTP_URL, or, when none is set, written to the console as one
+ * block that a person can read. A refusal for good (550, no such mailbox) is told apart from trouble that
+ * passes, because only the second is worth another try.
  */
 import { Discard } from '../index.ts'
 

@@ -10,7 +10,8 @@ import { explainDatabaseError } from '../db/connect.ts'
 import { isConnectionLoss, type Queryable } from '../db/handle.ts'
 import { enqueueRuns, type Enqueued } from '../db/statements/runs.ts'
 import { durationMs, parseDuration, type Duration } from '../duration.ts'
-import { DefinitionError, EnqueueError, type Fault } from '../errors.ts'
+import { DefinitionError, EnqueueError, StoreError, type Fault } from '../errors.ts'
+import { isInstant } from '../instant.ts'
 import { storableText } from '../json.ts'
 import { explainRetryPolicy, storePolicy, type RetryPolicy } from '../tasks/retry.ts'
 import type { Registry } from '../tasks/registry.ts'
@@ -36,7 +37,8 @@ export interface EnqueueOptions {
   tags?: readonly string[]
   headers?: Readonly<Record<string, unknown>>
   attemptsMax?: number
-  retry?: Omit<RetryPolicy, 'when'>
+  /** Instead of the task's policy; it is stored, so functions have no place in it. */
+  retry?: Omit<RetryPolicy, 'when' | 'backoff'> & { backoff?: Exclude<RetryPolicy['backoff'], Function> }
   timeLimit?: Duration
   softTimeLimit?: Duration
   ignoreResult?: boolean
@@ -68,7 +70,10 @@ const OPTION_KEYS: Record<keyof EnqueueOptions, string> = {
   parent: 'parent',
 }
 
-/** Makes the body of a run, or throws EnqueueError with a fault for each wrong place. Nothing is written here. */
+/**
+ * Makes the body of a run, or throws EnqueueError with a fault for each wrong place. Nothing is written here. What the
+ * body holds is a copy as of the call: an object that the caller goes on to change stays as it was when it was given.
+ */
 export async function buildBody(
   tasks: Registry,
   target: Task | string,
@@ -83,14 +88,18 @@ export async function buildBody(
       `"${name}" cannot be the name of a task: names match ${TASK_NAME.source}.`,
     )
   }
-  await checkInput(known, name, input)
-  const body: RunBody = { task: name, ...(known ? taskDefaults(known, input) : {}), ...optionFields(options) }
-  if (input !== undefined) body.input = input
+  const fields = optionFields(options)
+  const value = await checkInput(known, name, input)
+  const body: RunBody = { task: name, ...(known ? taskDefaults(known, value) : {}), ...fields }
+  if (value !== undefined) body.input = value
   return body
 }
 
-/** Throws RB_INPUT_INVALID, with a pointer for each fault, unless the input can be stored and the task accepts it. */
-export async function checkInput(known: Task | undefined, name: string, input: unknown): Promise<void> {
+/**
+ * Answers the input as the worker will get it, a copy that went through JSON. Throws RB_INPUT_INVALID, with a pointer for
+ * each fault, unless it can be stored and the task accepts it.
+ */
+export async function checkInput(known: Task | undefined, name: string, input: unknown): Promise<unknown> {
   const stored = storableText(input, '/input')
   if ('fault' in stored)
     refuseInput(
@@ -98,10 +107,12 @@ export async function checkInput(known: Task | undefined, name: string, input: u
       [stored.fault],
       / larger than /.test(stored.fault.detail) ? 'RB_INPUT_TOO_LARGE' : 'RB_INPUT_INVALID',
     )
-  if (!known?.input) return
-  const pending = known.input.check(input ?? {})
+  const value: unknown = typeof input === 'object' && 'text' in stored ? JSON.parse(stored.text) : input
+  if (!known?.input) return value
+  const pending = known.input.check(value === undefined ? {} : value)
   const checked = pending instanceof Promise ? await pending : pending
   if ('faults' in checked) refuseInput(name, checked.faults)
+  return value
 }
 
 function refuseInput(name: string, faults: Fault[], code = 'RB_INPUT_INVALID'): never {
@@ -132,7 +143,8 @@ function optionFields(options: EnqueueOptions): Record<string, unknown> {
     if (value === undefined || value === null) continue
     const checked = storableText(value, `/${field}`)
     if (key !== 'retry' && 'fault' in checked) refuseOption(checked.fault.pointer, checked.fault.detail)
-    fields[field] = optionValue(key as keyof EnqueueOptions, value)
+    const copied = optionValue(key as keyof EnqueueOptions, value)
+    fields[field] = typeof copied === 'object' ? JSON.parse(JSON.stringify(copied)) : copied
   }
   return fields
 }
@@ -153,6 +165,8 @@ function optionValue(key: keyof EnqueueOptions, value: any): unknown {
     case 'retry': {
       const why = explainRetryPolicy(value)
       if (why) refuseOption('/retry', why)
+      if (value.when || typeof value.backoff === 'function')
+        refuseOption('/retry', 'has a function, which cannot be stored; put it in the task')
       return storePolicy(value)
     }
     default:
@@ -168,10 +182,10 @@ function seconds(value: unknown, pointer: string): number {
 }
 
 function instant(value: unknown, pointer: string): string {
-  const date = value instanceof Date ? value : typeof value === 'string' ? new Date(value) : null
-  if (date === null || Number.isNaN(date.getTime()))
-    return refuseOption(pointer, 'must be a Date or an instant such as "2026-01-31T12:00:00Z"')
-  return date.toISOString()
+  if (value instanceof Date) return value.toISOString()
+  return isInstant(value)
+    ? value
+    : refuseOption(pointer, 'must be a Date or an instant such as "2026-01-31T12:00:00Z"')
 }
 
 function refuseOption(pointer: string, detail: string): never {
@@ -183,12 +197,21 @@ export async function sendBodies(db: Queryable, bodies: readonly RunBody[]): Pro
   try {
     return await enqueueRuns(db, JSON.stringify(bodies))
   } catch (error) {
-    throw explainRefusal(error)
+    const explained = explainRefusal(error)
+    const at = (error as { detail?: string }).detail ?? ''
+    throw bodies.length > 1 && /^\d+$/.test(at) ? refusedAt(explained, Number(at)) : explained
   }
 }
 
+/** The refusal of one of many, with its index in message and pointers. */
+export function refusedAt(error: unknown, index: number): unknown {
+  if (!(error instanceof EnqueueError)) return error
+  const faults = error.faults.map(({ pointer, detail }) => ({ pointer: `/${index}${pointer}`, detail }))
+  return new EnqueueError(error.code, `runs[${index}]: ${error.message}`, faults, { cause: error.cause })
+}
+
 function explainRefusal(error: unknown): unknown {
-  const { code, message, detail } = error as { code?: string; message: string; detail?: string }
+  const { code, message } = error as { code?: string; message: string }
   const match = /^([a-z_]+): (.*)$/s.exec(message ?? '')
   const faults = match ? [{ pointer: `/${match[1]}`, detail: match[2]! }] : []
   switch (code) {
@@ -207,9 +230,14 @@ function explainRefusal(error: unknown): unknown {
     case '54001':
       return new EnqueueError('RB_INPUT_TOO_LARGE', message, faults, { cause: error })
     case '23505':
-      return new EnqueueError('RB_RUN_DUPLICATE', `${message}${detail ? ` (run ${detail})` : ''}`, faults, {
-        cause: error,
-      })
+      return new EnqueueError('RB_RUN_DUPLICATE', message, faults, { cause: error })
+    case '3F000':
+    case '42883':
+      return new StoreError(
+        'RB_SCHEMA_BEHIND',
+        'The database lacks the tables and functions of this release: run `rowbeat migrate`.',
+        { cause: error },
+      )
     default:
       return explainDatabaseError(error)
   }

@@ -8,7 +8,14 @@ import { ConfigError } from '../errors.ts'
 import { createRunHandle, createRunReader, type RunHandle } from '../results/handle.ts'
 import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
 import type { InputOf, OutputOf, Task } from '../tasks/task.ts'
-import { buildBody, createCoalescer, sendBodies, type EnqueueOptions, type RunBody } from './enqueue.ts'
+import {
+  buildBody,
+  createCoalescer,
+  refusedAt,
+  sendBodies,
+  type EnqueueOptions,
+  type RunBody,
+} from './enqueue.ts'
 
 export interface RowbeatOptions {
   /** drizzle db (postgres-js or node-postgres), postgres.js sql, or node-postgres Pool. */
@@ -30,7 +37,12 @@ type Arguments<T> =
       : [input: InputOf<T>, options?: EnqueueOptions]
 
 /** One of many: a task or its name, its input, and the options of enqueue. */
-export type EnqueueItem = { task: Task<any, any, any> | string; input?: unknown } & EnqueueOptions
+export type EnqueueItem<T = Task<any, any, any> | string> = { task: T } & EnqueueOptions &
+  (undefined extends InputOf<T>
+    ? { input?: InputOf<T> }
+    : unknown extends InputOf<T>
+      ? { input?: unknown }
+      : { input: InputOf<T> })
 
 /** The verbs that write, bound to a database or to a transaction of yours. */
 export interface Enqueuer {
@@ -40,7 +52,9 @@ export interface Enqueuer {
     ...rest: Arguments<T>
   ): Promise<RunHandle<OutputOf<T>>>
   /** Enqueues many in one statement, all or none; handles in order. */
-  enqueueMany(items: readonly EnqueueItem[]): Promise<RunHandle[]>
+  enqueueMany<const Tasks extends readonly (Task<any, any, any> | string)[]>(
+    items: readonly [...{ [K in keyof Tasks]: EnqueueItem<Tasks[K]> }],
+  ): Promise<{ -readonly [K in keyof Tasks]: RunHandle<OutputOf<Tasks[K]>> }>
 }
 
 export interface Rowbeat extends Enqueuer {
@@ -84,10 +98,15 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
       return createRunHandle(reader, id, created)
     },
     async enqueueMany(items) {
-      const bodies: RunBody[] = []
-      for (const { task, input, ...more } of items) bodies.push(await buildBody(tasks, task, input, more))
+      const bodies = await Promise.all(
+        items.map(({ task, input, ...more }, index) =>
+          buildBody(tasks, task, input, more).catch((error: unknown) => {
+            throw refusedAt(error, index)
+          }),
+        ),
+      )
       const sent = bodies.length === 0 ? [] : await sendBodies(toQueryable(handle), bodies)
-      return sent.map(({ id, created }) => createRunHandle(reader, id, created))
+      return sent.map(({ id, created }) => createRunHandle(reader, id, created)) as never
     },
   })
 

@@ -3,6 +3,7 @@
  * deadline over it. A finished run never changes, so it is remembered in this process and asked for once.
  */
 import { monotonicMs, sleep } from '../clock.ts'
+import { explainDatabaseError } from '../db/connect.ts'
 import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { listen, type Listener } from '../db/listen.ts'
 import { forgetRun, readRun } from '../db/statements/runs.ts'
@@ -13,6 +14,7 @@ import {
   RunFailed,
   RunRevoked,
   RunTimedOut,
+  StoreError,
   WorkerLost,
   type RunError,
 } from '../errors.ts'
@@ -80,7 +82,9 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
       const known = remembered.get(id)
       if (known) return known
       if (!UUID.test(id)) return null
-      const text = await readRun(db, id)
+      const text = await readRun(db, id).catch((error: unknown) => {
+        throw explainDatabaseError(error)
+      })
       if (text === null) return null
       const run = parseRun(text)
       if (isFinished(run.state)) {
@@ -138,6 +142,15 @@ export function createRunHandle<Result>(
       )
     return run
   }
+  /** Who waits does not mind a server that restarts: after a first good look, a lost connection is no news. */
+  const lookAgain = async (last: RunDocument | null): Promise<RunDocument> => {
+    try {
+      return await require()
+    } catch (error) {
+      if (last && error instanceof StoreError) return last
+      throw error
+    }
+  }
   return Object.freeze({
     id,
     created,
@@ -151,8 +164,8 @@ export function createRunHandle<Result>(
       const deadline = monotonicMs() + timeoutMs
       const hints = reader.follow(id)
       try {
-        for (;;) {
-          const run = await require()
+        for (let run: RunDocument | null = null; ;) {
+          run = await lookAgain(run)
           if (run.state === 'SUCCESS') return run.result as Result
           if (isFinished(run.state)) throw rebuildError(run)
           const left = deadline - monotonicMs()
@@ -171,8 +184,8 @@ export function createRunHandle<Result>(
     async *watch({ signal }: { signal?: AbortSignal } = {}) {
       const hints = reader.follow(id)
       try {
-        for (let last = ''; !signal?.aborted;) {
-          const run = await require()
+        for (let run: RunDocument | null = null, last = ''; !signal?.aborted;) {
+          run = await lookAgain(run)
           const text = JSON.stringify(run)
           if (text !== last) yield toRun<Result>(run)
           last = text

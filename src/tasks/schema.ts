@@ -26,10 +26,64 @@ type StandardResult<Output> =
       }[]
     }
 
-/** A JSON Schema (draft 2020-12) object; typebox's carry their TypeScript type in `static`. */
-export interface JsonSchema {
-  readonly [keyword: string]: unknown
-}
+/** A JSON Schema (draft 2020-12) object, written by hand or by typebox. */
+export type JsonSchema = object
+
+/** The type a JSON Schema describes, as far as its TypeScript type tells; typebox's own types tell all of it. */
+export type FromJsonSchema<S> = S extends { static: infer Static }
+  ? Static
+  : S extends { '~unsafe': infer Unsafe }
+    ? Unsafe
+    : S extends { const: infer Value }
+      ? Value
+      : S extends { enum: readonly (infer Value)[] }
+        ? Value
+        : S extends { anyOf: readonly (infer Option)[] } | { oneOf: readonly (infer Option)[] }
+          ? FromOption<Option>
+          : S extends { allOf: infer Parts extends readonly unknown[] }
+            ? FromParts<Parts>
+            : S extends { type: infer Type }
+              ? FromType<S, Type>
+              : unknown
+type FromOption<S> = S extends unknown ? FromJsonSchema<S> : never
+type FromParts<S extends readonly unknown[]> = S extends readonly [infer First, ...infer Rest]
+  ? FromJsonSchema<First> & FromParts<Rest>
+  : unknown
+type FromType<S, Type> = Type extends 'string'
+  ? string
+  : Type extends 'number' | 'integer'
+    ? number
+    : Type extends 'boolean'
+      ? boolean
+      : Type extends 'null'
+        ? null
+        : Type extends 'array'
+          ? FromItems<S>
+          : Type extends 'object'
+            ? FromProperties<S>
+            : Type extends readonly (infer One)[]
+              ? One extends unknown
+                ? FromType<S, One>
+                : never
+              : unknown
+type FromItems<S> = S extends { items: infer Items }
+  ? Items extends readonly unknown[]
+    ? { -readonly [K in keyof Items]: FromJsonSchema<Items[K]> }
+    : FromJsonSchema<Items>[]
+  : unknown[]
+type FromProperties<S> = S extends { properties: infer Properties }
+  ? Flat<
+      { -readonly [K in keyof Properties & RequiredOf<S>]: FromJsonSchema<Properties[K]> } & {
+        -readonly [K in Exclude<keyof Properties, RequiredOf<S>>]?: FromJsonSchema<Properties[K]>
+      }
+    >
+  : S extends { patternProperties: infer Patterns }
+    ? Record<string, FromJsonSchema<Patterns[keyof Patterns]>>
+    : S extends { additionalProperties: infer Value extends object }
+      ? Record<string, FromJsonSchema<Value>>
+      : Record<string, unknown>
+type RequiredOf<S> = S extends { required: readonly (infer Key)[] } ? Key : never
+type Flat<T> = { [K in keyof T]: T[K] }
 
 export type Checked = { value: unknown } | { faults: Fault[] }
 
@@ -97,7 +151,7 @@ function jsonSchemaCheck(schema: JsonSchema, what: string): InputCheck {
       }))
       return { faults }
     },
-    jsonSchema: schema,
+    jsonSchema: schema as Readonly<Record<string, unknown>>,
   }
 }
 

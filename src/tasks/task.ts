@@ -4,10 +4,16 @@
  */
 import { durationMs, parseDuration, type Duration } from '../duration.ts'
 import { DefinitionError } from '../errors.ts'
-import type { Jsonified } from '../json.ts'
+import type { Jsonified, Storable } from '../json.ts'
 import type { Context } from './context.ts'
 import { checkRetryPolicy, type RetryPolicy } from './retry.ts'
-import { compileSchema, type InputCheck, type JsonSchema, type StandardSchema } from './schema.ts'
+import {
+  compileSchema,
+  type FromJsonSchema,
+  type InputCheck,
+  type JsonSchema,
+  type StandardSchema,
+} from './schema.ts'
 
 export const TASK_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,89}$/
 export const QUEUE_NAME = /^[a-z][a-z0-9_-]{0,31}$/
@@ -44,14 +50,17 @@ export interface Task<Input = any, Output = any, Name extends string = string> {
   readonly '~task': true
 }
 
-export type InputOf<T> = T extends Task<infer Input, any> ? Input : unknown
+export type InputOf<T> = T extends Task<infer Input, any> ? Storable<Input> : unknown
 export type OutputOf<T> = T extends Task<any, infer Output> ? Jsonified<Output> : unknown
 
-type SchemaInput<S> =
-  S extends StandardSchema<infer Input, any> ? Input : S extends { static: infer Static } ? Static : unknown
+type SchemaInput<S> = S extends StandardSchema<infer Input, any> ? Input : FromJsonSchema<S>
+/** A JSON Schema that says nothing to the compiler leaves the handler's own annotation in charge. */
 type SchemaOutput<S> =
-  S extends StandardSchema<any, infer Output> ? Output : S extends { static: infer Static } ? Static : unknown
-type StaticOf<S> = S extends { '~type'?: unknown } ? S : S
+  S extends StandardSchema<any, infer Output>
+    ? Output
+    : unknown extends FromJsonSchema<S>
+      ? any
+      : FromJsonSchema<S>
 
 /**
  * Defines a task.
@@ -59,24 +68,18 @@ type StaticOf<S> = S extends { '~type'?: unknown } ? S : S
  * The input's type comes from `input`, a Standard Schema or JSON Schema, or else from the handler's own annotation.
  * Throws DefinitionError (RB_TASK_INVALID) when the name or an option is not allowed.
  */
-export function task<const Name extends string, S extends StandardSchema<any, any>, Output>(
+export function task<
+  const Name extends string,
+  const S extends StandardSchema<any, any> | JsonSchema,
+  Output,
+>(
   name: Name,
   options: TaskOptions & { input: S },
   handler: (input: SchemaOutput<S>, context: Context) => Output | Promise<Output>,
 ): Task<SchemaInput<S>, Output, Name>
-export function task<
-  const Name extends string,
-  S extends JsonSchema,
-  Output,
-  Input = SchemaInput<StaticOf<S>>,
->(
-  name: Name,
-  options: TaskOptions & { input: S },
-  handler: (input: Input, context: Context) => Output | Promise<Output>,
-): Task<Input, Output, Name>
 export function task<const Name extends string, Input, Output>(
   name: Name,
-  options: TaskOptions,
+  options: TaskOptions & { input?: undefined },
   handler: (input: Input, context: Context) => Output | Promise<Output>,
 ): Task<Input, Output, Name>
 export function task(
@@ -115,7 +118,7 @@ function checkDefinition(name: string, options: TaskOptions, handler: unknown): 
   const refuse = (why: string): never => {
     throw new DefinitionError('RB_TASK_INVALID', `task ${JSON.stringify(name)}: ${why}.`)
   }
-  if (!TASK_NAME.test(name))
+  if (typeof name !== 'string' || !TASK_NAME.test(name))
     refuse(`the name must match ${TASK_NAME.source}, as in "orders.send_confirmation"`)
   if (typeof handler !== 'function')
     refuse('the third argument must be its handler, a function of (input, context)')

@@ -1,117 +1,123 @@
 /**
  * A run while it runs: what its handler sees (the context) and what the worker does with it (abort, list as running).
- * The parts that most handlers never touch are made when they are first asked for; at 30,000 runs a second an
- * AbortController each would be a tenth of the work.
+ * One object of one class, and the parts that most handlers never touch are made when they are first asked for: at
+ * 30,000 runs a second the objects and closures made for each run are most of what the garbage collector does.
  */
 import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
 import type { ProgressRow } from '../db/statements/workers.ts'
+import { ConfigError } from '../errors.ts'
 import { storableValue } from '../json.ts'
 import type { Context, RunInfo, RunLog } from '../tasks/context.ts'
-import { ConfigError } from '../errors.ts'
-import type { ClaimedJob } from './job.ts'
 import type { RunEvents } from './events.ts'
+import type { ClaimedJob } from './job.ts'
 import { LINES_MAX, type Recorder } from './recorder.ts'
 
-export interface Active {
+/** What all runs of a worker share. */
+export interface Surroundings {
+  readonly recorder: Recorder
+  readonly events: RunEvents
+}
+
+export class Active implements Context {
   readonly job: ClaimedJob
   readonly task: string
-  readonly queue: string
-  readonly pool: string
   readonly attempt: number
   readonly allowed: number
   readonly startedMs: number
-  readonly context: Context
-  /** The last progress it told, for its result; null when it never did. */
-  progress(): object | null
+  readonly #around: Surroundings
+  readonly #tx: DatabaseHandle | null
+  #controller: AbortController | null = null
+  #aborted: Error | null = null
+  #last: ProgressRow | null = null
+  #info: RunInfo | null = null
+  #log: RunLog | null = null
+  #lines = 0
+
+  constructor(
+    around: Surroundings,
+    job: ClaimedJob,
+    task: string,
+    attempt: number,
+    allowed: number,
+    startedMs: number,
+    tx: DatabaseHandle | null,
+  ) {
+    this.#around = around
+    this.job = job
+    this.task = task
+    this.attempt = attempt
+    this.allowed = allowed
+    this.startedMs = startedMs
+    this.#tx = tx
+    // Handlers take it apart: `({ orderId }, { progress }) => ...`.
+    this.progress = this.progress.bind(this)
+  }
+
+  get run(): RunInfo {
+    return (this.#info ??= describeRun(this))
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#aborted) this.#controller.abort(this.#aborted)
+    }
+    return this.#controller.signal
+  }
+
+  get log(): RunLog {
+    return (this.#log ??= {
+      debug: (message, data) => this.#say('debug', message, data),
+      info: (message, data) => this.#say('info', message, data),
+      warn: (message, data) => this.#say('warn', message, data),
+      error: (message, data) => this.#say('error', message, data),
+    })
+  }
+
+  get tx(): DatabaseHandle {
+    if (this.#tx) return this.#tx
+    throw new ConfigError(
+      `task ${this.task} has no transaction: declare it with { transactional: true } to use context.tx.`,
+    )
+  }
+
+  progress(current: number, total: number | null = null, meta: unknown = null): void {
+    if (!Number.isFinite(current)) return
+    const whole = Number.isFinite(total) ? total : null
+    this.#last = { run: this.job.key, current, total: whole, meta: storableValue(meta) }
+    this.#around.recorder.progress(this.#last)
+  }
+
+  /** The last progress it told, as its result keeps it; undefined when it never did. */
+  get reported(): object | undefined {
+    if (!this.#last) return undefined
+    const { current, total, meta } = this.#last
+    const percent = total ? Math.round((1000 * current) / total) / 10 : null
+    return { current, total, percent, meta, at: new Date(nowMs()).toISOString() }
+  }
+
   /** Asks the handler to stop; the reason is what its signal says. */
-  abort(reason: Error): void
-}
-
-export interface ActiveOptions {
-  job: ClaimedJob
-  task: string
-  queue: string
-  pool: string
-  attempt: number
-  allowed: number
-  startedMs: number
-  recorder: Recorder
-  events: RunEvents
-}
-
-export function createActive(options: ActiveOptions, tx: DatabaseHandle | null): Active {
-  const { job, task, attempt, recorder, events } = options
-  let controller: AbortController | null = null
-  let aborted: Error | null = null
-  let last: ProgressRow | null = null
-  let lines = 0
-  let info: RunInfo | null = null
-  let log: RunLog | null = null
-
-  const say = (level: string, message: string, data?: unknown): void => {
-    events.emit('run:log', { run: job.key, task, level, message, data })
-    if (lines++ < LINES_MAX) recorder.line({ run: job.key, attempt, level, message: String(message), data })
+  abort(reason: Error): void {
+    this.#aborted ??= reason
+    this.#controller?.abort(reason)
   }
-  const context: Context = {
-    get run() {
-      return (info ??= describeRun(options))
-    },
-    get signal() {
-      if (!controller) {
-        controller = new AbortController()
-        if (aborted) controller.abort(aborted)
-      }
-      return controller.signal
-    },
-    get log() {
-      return (log ??= {
-        debug: (message, data) => say('debug', message, data),
-        info: (message, data) => say('info', message, data),
-        warn: (message, data) => say('warn', message, data),
-        error: (message, data) => say('error', message, data),
-      })
-    },
-    get tx() {
-      if (!tx)
-        throw new ConfigError(
-          `task ${task} has no transaction: declare it with { transactional: true } to use context.tx.`,
-        )
-      return tx
-    },
-    progress(current, total = null, meta = null) {
-      if (!Number.isFinite(current)) return
-      last = {
-        run: job.key,
-        current,
-        total: Number.isFinite(total) ? total : null,
-        meta: storableValue(meta),
-      }
-      recorder.progress(last)
-    },
-  }
-  return {
-    ...options,
-    context,
-    progress: () => last && toStored(last),
-    abort(reason) {
-      aborted ??= reason
-      controller?.abort(reason)
-    },
+
+  #say(level: string, message: string, data: unknown): void {
+    const { key } = this.job
+    this.#around.events.emit('run:log', { run: key, task: this.task, level, message, data })
+    if (this.#lines++ < LINES_MAX) {
+      this.#around.recorder.line({ run: key, attempt: this.attempt, level, message: String(message), data })
+    }
   }
 }
 
-function toStored({ current, total, meta }: ProgressRow): object {
-  const percent = total ? Math.round((1000 * current) / total) / 10 : null
-  return { current, total, percent, meta, at: new Date(nowMs()).toISOString() }
-}
-
-function describeRun({ job, task, queue, attempt, allowed }: ActiveOptions): RunInfo {
+function describeRun({ job, task, attempt, allowed }: Active): RunInfo {
   const { payload } = job
   return Object.freeze({
     id: job.key,
     task,
-    queue,
+    queue: job.task_identifier.slice(0, job.task_identifier.indexOf(':')),
     priority: job.priority,
     attempt,
     attemptsMax: allowed,

@@ -33,7 +33,7 @@ export interface LaneOptions {
   db: Queryable
   events: RunEvents
   /** Runs one claimed job to the end; never throws. */
-  run(job: ClaimedJob, pool: string): Promise<void>
+  run(job: ClaimedJob, pool: string): void | Promise<void>
   /** null: go on; else wait: too many outcomes are not yet durable. */
   pressure(): Promise<void> | null
   /** Milliseconds since the last confirmed heartbeat. */
@@ -125,20 +125,24 @@ export function createLane(options: LaneOptions): Lane {
     })
     await checkingOwned
   }
-  const handle = async (job: ClaimedJob, poolId: string): Promise<void> => {
-    if (options.staleMs() > STALE_MS) await confirmOwned(poolId)
+  const ended = (job: ClaimedJob, started: number): void => {
+    busy--
+    known.delete(job.id)
+    pace.took(monotonicMs() - started)
+    if (roomWaiters.length > 0) openRoom()
+  }
+  const begin = (job: ClaimedJob, poolId: string): void | Promise<void> => {
     // Handed back, returned or given away in the meantime: somebody else's now.
     if (!held.delete(job.id)) return void known.delete(job.id)
     busy++
     const started = monotonicMs()
-    try {
-      await options.run(job, poolId)
-    } finally {
-      busy--
-      known.delete(job.id)
-      pace.took(monotonicMs() - started)
-      if (roomWaiters.length > 0) openRoom()
-    }
+    const running = options.run(job, poolId)
+    if (running) return running.finally(() => ended(job, started))
+    ended(job, started)
+  }
+  const handle = (job: ClaimedJob, poolId: string): void | Promise<void> => {
+    if (options.staleMs() <= STALE_MS) return begin(job, poolId)
+    return confirmOwned(poolId).then(() => begin(job, poolId))
   }
   /** In a box, because a WorkerPool is itself a thenable: awaiting it would wait for its end. */
   const start = async (): Promise<{ started: WorkerPool }> => {

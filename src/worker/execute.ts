@@ -6,13 +6,17 @@
  * It never throws and never touches the store, with one exception: a transactional task's outcome is written inside its
  * own transaction, so that its effects and its result commit together or not at all. When that finish finds the lease
  * gone, the transaction is rolled back and the run belongs to whoever holds it now.
+ *
+ * A handler that answers at once is answered at once: no promise is made that nobody needs.
  */
 import { nowMs } from '../clock.ts'
 import { begin, isTransient, toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { finishRuns, type FinishRow } from '../db/statements/jobs.ts'
 import { RowbeatError } from '../errors.ts'
+import type { Checked } from '../tasks/schema.ts'
 import { attemptsOf, type Task } from '../tasks/task.ts'
-import { createActive, type Active, type ActiveOptions } from './active.ts'
+import { Active, type Surroundings } from './active.ts'
+import type { ClaimedJob } from './job.ts'
 import { expired, fail, refuseInput, succeed, type Outcome } from './outcome.ts'
 
 /** Thrown inside a transactional run to roll it back: somebody else owns it now. */
@@ -25,102 +29,134 @@ class LeaseLost extends RowbeatError {
   }
 }
 
-export interface ExecuteOptions extends Omit<ActiveOptions, 'attempt' | 'allowed' | 'startedMs' | 'task'> {
-  task: Task
+/** What every run of a worker is executed in. */
+export interface Workshop extends Surroundings {
+  readonly worker: string
   /** Where transactional tasks get their transaction. */
-  db: DatabaseHandle
-  worker: string
-  random: () => number
-  /** Seconds to keep a result whose task says nothing. */
-  keep: number
+  readonly db: DatabaseHandle
+  readonly random: () => number
+  /** Seconds to keep a result whose run says nothing. */
+  keepOf(task: Task): number
   onStart(active: Active): void
 }
 
 /** `stored`: the outcome is durable already (transactional), or refused (null row). */
 export type Executed = { row: FinishRow; stored: boolean } | { row: null; stored: true }
 
-export async function execute(options: ExecuteOptions): Promise<Executed> {
-  const { job, task } = options
-  const attempt = (job.payload.attempt ?? 0) + 1
-  const allowed = job.payload.attempts_max ?? attemptsOf(task.options, job.payload.input)
-  const active = { ...options, task: task.name, attempt, allowed, startedMs: nowMs() }
-  const finish = (outcome: Outcome, progress: object | null = null): FinishRow => ({
-    job: job.id,
-    claims: job.attempts,
-    attempt,
-    allowed,
-    started: active.startedMs,
-    keep: options.keep,
-    progress: progress ?? undefined,
-    ...outcome,
+/** The try under way: who, how often, since when. */
+interface Trying {
+  readonly shop: Workshop
+  readonly task: Task
+  readonly job: ClaimedJob
+  readonly pool: string
+  readonly attempt: number
+  readonly allowed: number
+  readonly startedMs: number
+}
+
+export function execute(
+  shop: Workshop,
+  task: Task,
+  job: ClaimedJob,
+  pool: string,
+): Executed | Promise<Executed> {
+  const { payload } = job
+  const attempt = (payload.attempt ?? 0) + 1
+  const allowed = payload.attempts_max ?? attemptsOf(task.options, payload.input)
+  const trying: Trying = { shop, task, job, pool, attempt, allowed, startedMs: nowMs() }
+  if (payload.expires_at && Date.parse(payload.expires_at) <= trying.startedMs) {
+    return { row: { ...toRow(trying, expired), attempt: attempt - 1, started: undefined }, stored: false }
+  }
+  if (!task.input) return perform(trying, payload.input)
+  const checked = checkInput(task, payload.input)
+  return checked instanceof Promise ? checked.then((done) => accept(trying, done)) : accept(trying, checked)
+}
+
+function checkInput(task: Task, value: unknown): Checked | Promise<Checked> {
+  const refuse = (error: unknown): Checked => ({
+    faults: [{ pointer: '/input', detail: `made the schema throw: ${(error as Error).message}` }],
   })
-
-  if (job.payload.expires_at && Date.parse(job.payload.expires_at) <= active.startedMs) {
-    return { row: { ...finish(expired), attempt: attempt - 1, started: undefined }, stored: false }
-  }
-  const input = await acceptInput(task, job.payload.input)
-  if ('refused' in input) return { row: finish(input.refused), stored: false }
-  const tried = { task, attempt, allowed, retry: job.payload.retry }
-
-  if (task.options.transactional) {
-    return await executeInTransaction(options, active, input.value, finish, (thrown) =>
-      fail(thrown, tried, options.random),
-    )
-  }
-  const running = createActive(active, null)
-  options.onStart(running)
   try {
-    const returned = task.handler(input.value, running.context)
-    const value = returned instanceof Promise ? await returned : returned
-    return { row: finish(succeed(value), running.progress()), stored: false }
-  } catch (thrown) {
-    return { row: finish(fail(thrown, tried, options.random), running.progress()), stored: false }
-  }
-}
-
-async function acceptInput(task: Task, value: unknown): Promise<{ value: unknown } | { refused: Outcome }> {
-  if (!task.input) return { value }
-  try {
-    const pending = task.input.check(value)
-    const checked = pending instanceof Promise ? await pending : pending
-    if ('value' in checked) return checked
-    return {
-      refused: refuseInput(checked.faults.map((fault) => `${fault.pointer} ${fault.detail}`).join('; ')),
-    }
+    const checked = task.input!.check(value)
+    return checked instanceof Promise ? checked.catch(refuse) : checked
   } catch (error) {
-    return { refused: refuseInput(`the schema of ${task.name} threw: ${(error as Error).message}`) }
+    return refuse(error)
   }
 }
 
-async function executeInTransaction(
-  options: ExecuteOptions,
-  active: ActiveOptions,
-  input: unknown,
-  finish: (outcome: Outcome, progress?: object | null) => FinishRow,
-  toFailure: (thrown: unknown) => Outcome,
-): Promise<Executed> {
-  let running: Active | undefined
+function accept(trying: Trying, checked: Checked): Executed | Promise<Executed> {
+  if ('value' in checked) return perform(trying, checked.value)
+  const why = checked.faults.map((fault) => `${fault.pointer} ${fault.detail}`).join('; ')
+  return { row: toRow(trying, refuseInput(why)), stored: false }
+}
+
+function perform(trying: Trying, input: unknown): Executed | Promise<Executed> {
+  if (trying.task.options.transactional) return performInTransaction(trying, input)
+  const active = beginTry(trying, null)
+  try {
+    const returned = trying.task.handler(input, active)
+    if (!(returned instanceof Promise)) return ended(trying, active, succeed(returned))
+    return returned.then(
+      (value) => ended(trying, active, succeed(value)),
+      (thrown: unknown) => ended(trying, active, fail(thrown, toTry(trying), trying.shop.random)),
+    )
+  } catch (thrown) {
+    return ended(trying, active, fail(thrown, toTry(trying), trying.shop.random))
+  }
+}
+
+async function performInTransaction(trying: Trying, input: unknown): Promise<Executed> {
+  const { shop, task, job } = trying
+  let active: Active | undefined
   let row: FinishRow | undefined
   try {
-    await begin(options.db, async (tx) => {
-      running = createActive(active, tx)
-      options.onStart(running)
-      const value = await options.task.handler(input, running.context)
-      row = finish(succeed(value), running.progress())
-      const ours = await finishRuns(toQueryable(tx), options.worker, [options.pool], [row])
-      if (ours.length === 0) throw new LeaseLost(options.job.key)
+    await begin(shop.db, async (tx) => {
+      active = beginTry(trying, tx)
+      const value = await task.handler(input, active)
+      row = toRow(trying, succeed(value), active)
+      const ours = await finishRuns(toQueryable(tx), shop.worker, [trying.pool], [row])
+      if (ours.length === 0) throw new LeaseLost(job.key)
     })
     return { row: row!, stored: true }
   } catch (thrown) {
     if (thrown instanceof LeaseLost) return { row: null, stored: true }
     // COMMIT may have happened with its answer lost: then the job row is gone, this outcome finds nothing, and the result stands.
-    const lostCommit = row !== undefined && isTransient(thrown)
-    return {
-      row: finish(
-        lostCommit ? { state: 'PARK', reason: 'retry', delay: 0 } : toFailure(thrown),
-        running?.progress(),
-      ),
-      stored: false,
-    }
+    const again: Outcome = { state: 'PARK', reason: 'retry', delay: 0 }
+    const outcome = row && isTransient(thrown) ? again : fail(thrown, toTry(trying), shop.random)
+    return { row: toRow(trying, outcome, active), stored: false }
   }
+}
+
+function beginTry(
+  { shop, job, task, attempt, allowed, startedMs }: Trying,
+  tx: DatabaseHandle | null,
+): Active {
+  const active = new Active(shop, job, task.name, attempt, allowed, startedMs, tx)
+  shop.onStart(active)
+  return active
+}
+
+function ended(trying: Trying, active: Active, outcome: Outcome): Executed {
+  return { row: toRow(trying, outcome, active), stored: false }
+}
+
+function toRow(
+  { shop, task, job, attempt, allowed, startedMs }: Trying,
+  outcome: Outcome,
+  active?: Active,
+): FinishRow {
+  return {
+    job: job.id,
+    claims: job.attempts,
+    attempt,
+    allowed,
+    started: startedMs,
+    keep: shop.keepOf(task),
+    progress: active?.reported,
+    ...outcome,
+  }
+}
+
+function toTry({ task, attempt, allowed, job }: Trying): Parameters<typeof fail>[1] {
+  return { task, attempt, allowed, retry: job.payload.retry }
 }

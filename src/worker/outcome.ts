@@ -89,8 +89,16 @@ function delayMs(thrown: unknown, tried: Try, random: () => number): number {
   }
 }
 
-/** Any thrown value as data that any column takes; causes five deep. */
-export function errorData(thrown: unknown, depth = 0): ErrorData {
+/** Any thrown value as data that any column takes; causes five deep. Getters of an error may throw too. */
+export function errorData(thrown: unknown): ErrorData {
+  try {
+    return readError(thrown, 0)
+  } catch {
+    return describe('NonError', 'an error that cannot be read', null)
+  }
+}
+
+function readError(thrown: unknown, depth: number): ErrorData {
   if (!(thrown instanceof Error)) return describe('NonError', String(safeText(thrown)), null)
   const { name, message, stack, cause } = thrown
   const code = (thrown as { code?: unknown }).code
@@ -99,7 +107,7 @@ export function errorData(thrown: unknown, depth = 0): ErrorData {
     message: storable(String(message), 16_384),
     code: typeof code === 'string' || typeof code === 'number' ? storable(String(code), 256) : null,
     stack: typeof stack === 'string' ? storable(stack, 32_768) : null,
-    cause: cause === undefined || cause === null || depth >= 5 ? null : errorData(cause, depth + 1),
+    cause: cause === undefined || cause === null || depth >= 5 ? null : readError(cause, depth + 1),
   }
 }
 

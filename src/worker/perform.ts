@@ -5,12 +5,13 @@
  */
 import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
+import { durationMs } from '../duration.ts'
 import type { Listed } from '../db/statements/workers.ts'
 import type { Registry } from '../tasks/registry.ts'
 import type { Active } from './active.ts'
 import { createCrowd } from './crowd.ts'
 import type { RunEvents } from './events.ts'
-import { execute, type Executed } from './execute.ts'
+import { execute, type Executed, type Workshop } from './execute.ts'
 import type { Flusher } from './flusher.ts'
 import type { ClaimedJob } from './job.ts'
 import type { Recorder } from './recorder.ts'
@@ -35,7 +36,7 @@ export interface PerformerOptions {
 
 export interface Performer {
   /** Runs one claimed job to the end; never throws. */
-  run(job: ClaimedJob, pool: string): Promise<void>
+  run(job: ClaimedJob, pool: string): void | Promise<void>
   readonly active: ReadonlyMap<string, Active>
   /** Active runs as the registry lists them; announced ones are listed by their announcement. */
   listed(): Listed[]
@@ -45,47 +46,57 @@ export function createPerformer(options: PerformerOptions): Performer {
   const { registry, events, recorder, flusher } = options
   const crowd = createCrowd()
   const active = new Map<string, Active>()
+  const shop: Workshop = {
+    recorder,
+    events,
+    worker: options.worker,
+    db: options.db,
+    random: Math.random,
+    keepOf: ({ options: { retention } }) =>
+      retention === undefined ? options.keep : durationMs(retention, 'retention') / 1000,
+    onStart: (started) => void active.set(started.job.key, started),
+  }
 
-  const perform = async (job: ClaimedJob, pool: string): Promise<void> => {
-    const colon = job.task_identifier.indexOf(':')
-    const task = registry.get(job.task_identifier.slice(colon + 1))!
-    const executed = await execute({
-      job,
-      task,
-      queue: job.task_identifier.slice(0, colon),
-      pool,
-      recorder,
-      events,
-      db: options.db,
-      worker: options.worker,
-      random: Math.random,
-      keep: options.keep,
-      onStart: (started) => void active.set(job.key, started),
-    })
-    active.delete(job.key)
-    recorder.forget(job.key)
+  const perform = (job: ClaimedJob, pool: string): void | Promise<void> => {
+    const task = registry.get(job.task_identifier.slice(job.task_identifier.indexOf(':') + 1))!
+    const executed = execute(shop, task, job, pool)
+    if (executed instanceof Promise) return executed.then((done) => settle(done, job.key, task.name, pool))
     settle(executed, job.key, task.name, pool)
   }
   const settle = (executed: Executed, run: string, task: string, pool: string): void => {
+    active.delete(run)
+    recorder.forget(run)
     if (executed.row === null) return void events.emit('run:refused', { run, task })
     if (!executed.stored) return flusher.push({ run, task, pool, row: executed.row })
     const { state, reason = null, error = null } = executed.row
     events.emit('run:finished', { run, task, state, reason, error })
   }
+  /** For a run that waits its turn, or was claimed before: somebody may have died of it, so it is listed durably before it starts. */
+  const runCautiously = async (
+    job: ClaimedJob,
+    pool: string,
+    alone: boolean,
+    admitted: Promise<void> | null,
+  ): Promise<void> => {
+    await admitted
+    try {
+      if (job.attempts === 1) return await perform(job, pool)
+      await options.announce(toListed(job, nowMs()))
+      if (options.isOurs(pool)) await perform(job, pool)
+      options.unannounce(job.key)
+    } finally {
+      crowd.leave(alone)
+    }
+  }
+
   return {
-    async run(job, pool) {
+    run(job, pool) {
       const alone = (job.payload.redeliveries ?? 0) >= ALONE_FROM
       const admitted = crowd.enter(alone)
-      if (admitted) await admitted
-      try {
-        if (job.attempts === 1) return await perform(job, pool)
-        // Claimed before: somebody may have died of it, so it is listed durably before it starts.
-        await options.announce(toListed(job, nowMs()))
-        if (options.isOurs(pool)) await perform(job, pool)
-        options.unannounce(job.key)
-      } finally {
-        crowd.leave(alone)
-      }
+      if (admitted || job.attempts > 1) return runCautiously(job, pool, alone, admitted)
+      const done = perform(job, pool)
+      if (done) return done.finally(() => crowd.leave(false))
+      crowd.leave(false)
     },
     active,
     listed: () =>

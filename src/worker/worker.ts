@@ -64,7 +64,7 @@ export interface Worker {
   readonly events: RunEvents
   /** Resolves when runs are being claimed. Throws StoreError: RB_DB_UNREACHABLE, RB_SCHEMA_BEHIND, RB_QUEUE_UNKNOWN_VERSION. */
   start(): Promise<void>
-  /** Drains for at most `grace` (default 25 s), then asks runs to stop and hands back the rest. Safe to call twice. */
+  /** Drains for at most `grace` (default 25 s), then asks runs to stop and hands back the rest. A second call may shorten the grace. */
   stop(options?: { grace?: Duration }): Promise<void>
   /** Runs in progress. */
   readonly running: number
@@ -131,6 +131,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const state = {
     id: newId(name),
     phase: 'new' as 'new' | 'running' | 'stopping' | 'stopped',
+    /** Until when a stopping worker lets runs end; a second stop() may bring it nearer. */
+    deadline: Infinity,
     renewing: false,
   }
   let lanes: Lane[] = []
@@ -260,7 +262,7 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
-  const shutDown = async (graceMs: number): Promise<void> => {
+  const shutDown = async (): Promise<void> => {
     if (state.phase === 'new') {
       state.phase = 'stopped'
       await pools.end()
@@ -268,11 +270,10 @@ export function createWorker(options: WorkerOptions): Worker {
     }
     state.phase = 'stopping'
     events.emit('worker:stopping', { name, running: active.size })
-    const deadline = monotonicMs() + graceMs
     for (const lane of lanes) lane.quiet()
     heart!.push()
     const busy = (): number => lanes.reduce((total, lane) => total + lane.running(), 0)
-    while (busy() > 0 && monotonicMs() < deadline) await sleep(20)
+    while (busy() > 0 && monotonicMs() < state.deadline) await sleep(20)
     for (const running of active.values()) running.abort(new Stopping())
     const lastWords = monotonicMs() + LAST_WORDS_MS
     while (busy() > 0 && monotonicMs() < lastWords) await sleep(20)
@@ -309,8 +310,10 @@ export function createWorker(options: WorkerOptions): Worker {
     name,
     events,
     start,
-    stop: ({ grace = '25s' }: { grace?: Duration } = {}) =>
-      (stopped ??= shutDown(durationMs(grace, 'grace'))),
+    stop({ grace = '25s' }: { grace?: Duration } = {}) {
+      state.deadline = Math.min(state.deadline, monotonicMs() + durationMs(grace, 'grace'))
+      return (stopped ??= shutDown())
+    },
     get running() {
       return lanes.reduce((total, lane) => total + lane.running(), 0)
     },

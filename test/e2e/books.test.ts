@@ -1,7 +1,7 @@
 /** The import from the form to the row in rowbeat.results, over HTTP, as people and programs use it. */
 import t from 'tap'
 import { form, setupExamples, setupMail, type World } from '../examples/world.ts'
-import { until } from '../helpers/wait.ts'
+import { until, within } from '../helpers/wait.ts'
 
 const HEADER = 'title,author,year'
 const asBrowser = { headers: { accept: 'text/html,application/xhtml+xml' } }
@@ -230,6 +230,16 @@ t.test('without a worker the page says what it waits for, and needs no script', 
   t.match(page, `data-events="${url}/events"`)
   const list = await (await fetch(`${world.origin}/import`, asBrowser)).text()
   t.match(list, /x\.csv[\s\S]*PENDING/)
+})
+
+t.test('closing the app ends the event streams that are open', async (t) => {
+  const world = await setupExamples(t)
+  const { url } = await upload(world, form({}, { name: 'x.csv', content: `${HEADER}\na,b,1` }))
+  const stream = (await fetch(`${world.origin}${url}/events`)).body!.pipeThrough(new TextDecoderStream())
+  const reader = stream.getReader()
+  t.match((await reader.read()).value, /^event: run\ndata: .*"state":"PENDING"/)
+  await within('the app to close', world.app.close(), 3000)
+  t.match(await within('the stream to end', reader.read(), 3000), { done: true })
 })
 
 t.test('the front page links the apps, and its assets are served to be kept', async (t) => {

@@ -3,11 +3,8 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import t from 'tap'
 import { placeOrder } from '../../src/examples/orders/routes.ts'
-import { database } from '../../src/examples/database.ts'
 import { setupExamples, setupMail, type World } from '../examples/world.ts'
 import { until } from '../helpers/wait.ts'
-
-t.teardown(() => database().end({ timeout: 1 }))
 
 async function order(
   world: World,

@@ -141,6 +141,9 @@ t.test('a second process is refused the directory and told who has it', async (t
   holder.kill('SIGTERM')
   t.match(await holder.ended(), { code: 0 })
   t.notOk(isAlive(pid))
+  const server = await startPostgres({ dataDir, settings })
+  t.teardown(() => server.stop())
+  await t.rejects(startPostgres({ dataDir }), { message: new RegExp(`process ${process.pid}:`) })
 })
 
 t.test('a pid file left by a crash whose number now belongs to somebody else does not block', async (t) => {

@@ -136,6 +136,22 @@ t.test('a quote that is never closed costs one row, in a file of many batches', 
   t.strictSame(books.at(-1), { title: 'book 1799', author: 'a', year: 1799, line: 1801 })
 })
 
+t.test('rows of several lines are whole wherever a batch ends', async (t) => {
+  const rows = Array.from({ length: 1500 }, (_, i) => `"book\n\n${i}",a,${i}`)
+  const { books, broken } = await read(bytes(`title,author,year\n${rows.join('\n')}\n`))
+  t.equal(books.length, 1500)
+  t.strictSame(broken, [])
+  t.match(books.at(-1), { title: 'book\n\n1499', line: 2 + 1499 * 3 })
+})
+
+t.test('a file of nothing but forgotten quotes is told line by line, soon', async (t) => {
+  const start = performance.now()
+  const { books, broken } = await read(bytes(`title,author,year\n${'"x,y\n'.repeat(5000)}`))
+  t.equal(books.length, 0)
+  t.strictSame([broken.length, broken.at(-1)!.line], [5000, 5001])
+  t.ok(performance.now() - start < 5000)
+})
+
 t.test('rows come in batches of at most 500', async (t) => {
   const rows = Array.from({ length: 1200 }, (_, i) => `b${i},a,${i % 2000}`)
   const sizes: number[] = []

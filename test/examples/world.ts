@@ -1,6 +1,6 @@
 /**
- * The examples as they run in `npm start`, in one process: a database of the test's own, the pages on a real port, a
- * worker with the examples' tasks, and a mail server that keeps what it gets.
+ * The examples as they run in `npm start`, in one process: a database of the test's own, the pages on a real
+ * port, a worker with the examples' tasks, and a mail server that keeps what it gets.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -46,7 +46,9 @@ export async function setupExamples(t: Owner): Promise<World> {
   return { ...bundle, app, origin, rowbeat, work }
 }
 
-/** A real SMTP server; SMTP_URL points at it until the test ends. `refuse` answers a recipient with that code. */
+/**
+ * A real SMTP server; SMTP_URL points at it until the test ends. `refuse` answers a recipient with that code.
+ */
 export async function setupMail(t: Owner, refuse?: number): Promise<{ mails: string[] }> {
   const mails: string[] = []
   const server = new SMTPServer({

@@ -10,7 +10,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { isAlive, plainEnvironment, ROOT } from './process.ts'
@@ -27,7 +27,7 @@ export interface Server {
 }
 
 const NAME = createHash('sha256').update(ROOT).digest('hex').slice(0, 10)
-export const SERVER_DIR = join(tmpdir(), `rowbeat-test-${userInfo().uid}-${NAME}`)
+export const SERVER_DIR = join(tmpdir(), `rowbeat-test-${process.getuid?.() ?? 0}-${NAME}`)
 const SERVER_FILE = join(SERVER_DIR, 'server.json')
 
 /** The running server, or null. */

@@ -15,10 +15,10 @@ export interface Finding {
 }
 
 /** Low to high: a folder imports itself and what stands before it. `.` are the files directly in src/. */
-export const FLOORS = [
-  ...['.', 'tasks', 'flows', 'schedules', 'db', 'results', 'queue', 'auth', 'dispatcher', 'worker', 'beat'],
-  ...['control', 'metrics', 'api', 'admin', 'embedded', 'index', 'cli', 'examples'],
-]
+const FLOOR_NAMES =
+  '. tasks flows schedules db results queue auth dispatcher worker beat ' +
+  'control metrics api admin embedded index cli examples'
+export const FLOORS = FLOOR_NAMES.split(' ')
 const STRANGERS = ['worker|beat', 'worker|api', 'metrics|api', 'api|admin']
 const PURE = ['tasks', 'flows', 'schedules']
 /** Where reading starts: what nobody of us imports, but a user, the command line or a glob does. */
@@ -31,6 +31,8 @@ interface Import {
   /** A path of the tree, or the package as written. */
   readonly target: string
   readonly line: number
+  /** `import type`: gone when it runs. */
+  readonly isType: boolean
 }
 
 interface Source {
@@ -45,7 +47,9 @@ type Rule = (source: Source) => [line: number, words: string][]
 
 /** Everything wrong with the tree, in the order of its files. */
 export function findFaults(tree: Tree): Finding[] {
-  const sources = [...tree].filter(([path]) => /^src\/.*\.ts$/.test(path)).map(([path, text]) => parse(path, text))
+  const sources = [...tree]
+    .filter(([path]) => /^src\/.*\.ts$/.test(path))
+    .map(([path, text]) => parse(path, text))
   const single = sources.flatMap((source) =>
     Object.entries(RULES).flatMap(([rule, check]) =>
       check(source).map(([line, words]) => ({ rule, at: `${source.path}:${line}`, words })),
@@ -71,22 +75,35 @@ const RULES: Record<string, Rule> = {
   'example reaches inside': ({ floor, imports }) =>
     imports.flatMap(({ target, line }) => {
       const isInside = target.startsWith('src/') && !/^src\/(index\.ts$|examples\/)/.test(target)
-      return floor === 'examples' && isInside ? [[line, `${target}: use only src/index.ts, as a user would`]] : []
+      return floor === 'examples' && isInside
+        ? [[line, `${target}: use only src/index.ts, as a user would`]]
+        : []
     }),
   'input or output below': ({ floor, imports }) =>
     imports.flatMap(({ target, line }) => {
-      const isBusy = /^(node:(fs|net|http|https|child_process|worker_threads|dgram)|pg$|postgres$|drizzle-orm)/.test(target)
-      return PURE.includes(floor) && isBusy ? [[line, `${floor} does no I/O and may not import ${target}`]] : []
+      const isBusy =
+        /^(node:(fs|net|http|https|child_process|worker_threads|dgram)|pg$|postgres$|drizzle-orm)/.test(
+          target,
+        )
+      return PURE.includes(floor) && isBusy
+        ? [[line, `${floor} does no I/O and may not import ${target}`]]
+        : []
     }),
   'graphile-worker': ({ path, imports }) =>
     imports.flatMap(({ target, line }) => {
       const isHome = ['src/db/migrate.ts', 'src/worker/engine.ts'].includes(path)
-      return target.startsWith('graphile-worker') && !isHome ? [[line, `${path} may not import ${target}`]] : []
+      return target.startsWith('graphile-worker') && !isHome
+        ? [[line, `${path} may not import ${target}`]]
+        : []
     }),
   adminjs: ({ imports }) =>
-    imports.flatMap(({ target, line }) => (/^@?adminjs/.test(target) ? [[line, 'nothing in src knows AdminJS']] : [])),
+    imports.flatMap(({ target, line }) =>
+      /^@?adminjs/.test(target) ? [[line, 'nothing in src knows AdminJS']] : [],
+    ),
   'private table': ({ path, text }) =>
-    path === 'src/db/statements/jobs.ts' ? [] : matches(text, /\b_private_\w*/g, 'only drizzle/ and src/db/statements/jobs.ts name it'),
+    path === 'src/db/statements/jobs.ts'
+      ? []
+      : matches(text, /\b_private_\w*/g, 'only drizzle/ and src/db/statements/jobs.ts name it'),
   'process.env': (source) => (source.path === 'src/config.ts' ? [] : members(source, 'process', /^env$/)),
   'process.exit': (source) =>
     source.floor === 'cli' ? [] : members(source, 'process', /^(exit|on|once|addListener|exitCode)$/),
@@ -97,16 +114,24 @@ const RULES: Record<string, Rule> = {
       : [...members(source, 'Date', /^now$/), ...news(source, 'Date', 0)],
   'new Error': (source) => (source.path === 'src/errors.ts' ? [] : news(source, 'Error')),
   'SQL outside db': (source) =>
-    isOneOf(source.floor, 'db', 'examples') ? [] : literals(source).filter(([, text]) => SQL.test(text)).map(([line, text]) => [line, firstLine(text)]),
+    isOneOf(source.floor, 'db', 'examples')
+      ? []
+      : literals(source)
+          .filter(([, text]) => SQL.test(text))
+          .map(([line, text]) => [line, firstLine(text)]),
   'module state': (source) => source.file.statements.flatMap((statement) => moduleState(source, statement)),
   'default export': (source) =>
     source.file.statements.flatMap((statement) =>
-      ts.isExportAssignment(statement) || hasDefault(statement) ? [[lineOf(source, statement), 'name it']] : [],
+      ts.isExportAssignment(statement) || hasDefault(statement)
+        ? [[lineOf(source, statement), 'name it']]
+        : [],
     ),
   enum: (source) =>
-    collect(source, (node) =>
-      ts.isEnumDeclaration(node) || ts.isModuleDeclaration(node) ? 'not erasable: use a union or a plain module' : null,
-    ),
+    collect(source, (node) => {
+      // `declare module 'fastify'` adds to somebody's types and is erased.
+      const isSpace = ts.isModuleDeclaration(node) && !ts.isStringLiteral(node.name)
+      return ts.isEnumDeclaration(node) || isSpace ? 'not erasable: use a union or a plain module' : null
+    }),
   'left undone': ({ text }) => matches(text, /\b(TODO|FIXME|XXX)\b/g, 'do it or drop it'),
   'long line': ({ text }) =>
     text.split('\n').flatMap((line, index): [number, string][] => {
@@ -123,20 +148,25 @@ const RULES: Record<string, Rule> = {
       const lines = lineOf(source, node, node.end) - lineOf(source, node) + 1
       return lines > FUNCTION_LINES ? `${lines} lines` : null
     }),
-  'no opening comment': ({ text }) => (/^(#!.*\n)?\/\*\*[\s\S]{20}/.test(text) ? [] : [[1, 'say what this file is about']]),
+  'no opening comment': ({ text }) =>
+    /^(#!.*\n)?\/\*\*[\s\S]{20}/.test(text) ? [] : [[1, 'say what this file is about']],
 }
 
-const WORDS = 'select |insert into|update \\S+ set|delete from|with \\S+ as |create |alter |drop |truncate |listen |notify |copy '
-const SQL = new RegExp(`^\\s*(/\\*.*?\\*/\\s*)?(${WORDS}|${upper(WORDS)})`, 's')
+const WORDS =
+  'select |insert into|update \\S+ set|delete from|with \\S+ as |create |alter |drop |truncate |listen |notify |copy '
+const SQL = new RegExp(`^\\s*(/\\*.*?\\*/\\s*)?(${WORDS}|${WORDS.toUpperCase()})`, 's')
 
-/** One finding for each ring of files that import each other. */
+/** One finding for each ring of files that need each other to run; types may know each other. */
 function findCycles(sources: readonly Source[]): Finding[] {
-  const imports = new Map(sources.map(({ path, imports: all }) => [path, all.map(({ target }) => target)]))
+  const needs = ({ imports }: Source): string[] =>
+    imports.filter(({ isType }) => !isType).map(({ target }) => target)
+  const imports = new Map(sources.map((source) => [source.path, needs(source)]))
   const done = new Set<string>()
   const found: Finding[] = []
   const visit = (path: string, trail: readonly string[]): void => {
     const ring = trail.indexOf(path)
-    if (ring >= 0) found.push({ rule: 'cycle', at: `${path}:1`, words: [...trail.slice(ring), path].join(' -> ') })
+    if (ring >= 0)
+      found.push({ rule: 'cycle', at: `${path}:1`, words: [...trail.slice(ring), path].join(' -> ') })
     if (ring >= 0 || done.has(path)) return
     for (const target of imports.get(path) ?? []) visit(target, [...trail, path])
     done.add(path)
@@ -148,33 +178,50 @@ function findCycles(sources: readonly Source[]): Finding[] {
 /** Files that cannot be reached from any entrance. */
 function findDead(sources: readonly Source[]): Finding[] {
   const byPath = new Map(sources.map((source) => [source.path, source]))
-  const alive = new Set(sources.map(({ path }) => path).filter((path) => ENTRANCES.some((way) => way.test(path))))
+  const alive = new Set(
+    sources.map(({ path }) => path).filter((path) => ENTRANCES.some((way) => way.test(path))),
+  )
   for (const path of alive) for (const { target } of byPath.get(path)?.imports ?? []) alive.add(target)
   const dead = sources.filter(({ path }) => !alive.has(path))
-  return dead.map(({ path }) => ({ rule: 'dead file', at: `${path}:1`, words: 'nothing that runs imports it' }))
+  return dead.map(({ path }) => ({
+    rule: 'dead file',
+    at: `${path}:1`,
+    words: 'nothing that runs imports it',
+  }))
 }
 
 function parse(path: string, text: string): Source {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true)
-  const bare = { path, text, floor: floorOf(path), file, imports: [] }
-  const imports = collect(bare, importedBy).map(([line, target]) => ({ line, target: resolvePath(path, target) }))
-  return { ...bare, imports }
+  const source: Source = { path, text, floor: floorOf(path), file, imports: [] }
+  return { ...source, imports: importsOf(source) }
+}
+
+function importsOf(source: Source): Import[] {
+  const types = new Set(collect(source, (node) => (isTypeImport(node) ? '' : null)).map(([line]) => line))
+  return collect(source, importedBy).map(([line, named]) => {
+    const target = named.startsWith('.') ? new URL(named, `file:///${source.path}`).pathname.slice(1) : named
+    return { line, target, isType: types.has(line) }
+  })
+}
+
+function isTypeImport(node: ts.Node): boolean {
+  if (ts.isImportDeclaration(node)) return node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+  return ts.isExportDeclaration(node) && node.isTypeOnly
 }
 
 /** `import`, `export from`, `import()`, `new URL('./x.ts', ...)`: what a file names, it needs. */
 function importedBy(node: ts.Node): string | null {
   const isDeclared = ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
   const named = isDeclared ? node.moduleSpecifier : isLoading(node) ? node.arguments?.[0] : undefined
-  return named && ts.isStringLiteral(named) ? named.text : null
+  if (!named) return null
+  // A thread's file, whose ending differs between the clone and the built package.
+  if (ts.isTemplateExpression(named)) return `${named.head.text}.ts`
+  return ts.isStringLiteral(named) ? named.text : null
 }
 
 function isLoading(node: ts.Node): node is ts.CallExpression | ts.NewExpression {
   if (ts.isCallExpression(node)) return node.expression.kind === ts.SyntaxKind.ImportKeyword
   return ts.isNewExpression(node) && node.expression.getText() === 'URL' && node.arguments?.length === 2
-}
-
-function resolvePath(from: string, target: string): string {
-  return target.startsWith('.') ? new URL(target, `file:///${from}`).pathname.slice(1) : target
 }
 
 function floorOf(path: string): string {
@@ -221,7 +268,10 @@ function hasDefault(statement: ts.Statement): boolean {
   return words?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword) ?? false
 }
 
-function collect(source: Omit<Source, 'imports'>, look: (node: ts.Node) => string | null): [number, string][] {
+function collect(
+  source: Omit<Source, 'imports'>,
+  look: (node: ts.Node) => string | null,
+): [number, string][] {
   const found: [number, string][] = []
   const visit = (node: ts.Node): void => {
     const words = look(node)
@@ -233,7 +283,10 @@ function collect(source: Omit<Source, 'imports'>, look: (node: ts.Node) => strin
 }
 
 function matches(text: string, pattern: RegExp, why: string): [number, string][] {
-  return [...text.matchAll(pattern)].map(({ 0: word, index }) => [text.slice(0, index).split('\n').length, `${word}: ${why}`])
+  return [...text.matchAll(pattern)].map(({ 0: word, index }) => [
+    text.slice(0, index).split('\n').length,
+    `${word}: ${why}`,
+  ])
 }
 
 function lineOf({ file }: Pick<Source, 'file'>, node: ts.Node, position = node.getStart(file)): number {

@@ -1,7 +1,8 @@
 /**
- * /healthz: this process runs. It never asks the database, or a database that is down would have every process killed.
- * /readyz: send requests here. The database answers, may be written to, and has the migrations of this release; one of
- * a newer release is fine, since migrations are compatible with the release before.
+ * /healthz: this process runs. It never asks the database, or a database that is down would have every
+ * process killed. /readyz: send requests here. The database answers, may be written to, and has the
+ * migrations of this release; one of a newer release is fine, since migrations are compatible with the
+ * release before.
  */
 import type { FastifyInstance } from 'fastify'
 import { monotonicMs, sleep } from '../../clock.ts'
@@ -54,13 +55,14 @@ function createReadyCheck(db: DatabaseHandle): () => Promise<void> {
       )
     migratedUntil = monotonicMs() + MIGRATED_MS
   }
-  const deadline = async (): Promise<never> => {
-    await sleep(ANSWER_MS)
+  const deadline = async (answered: AbortSignal): Promise<never> => {
+    await sleep(ANSWER_MS, answered)
     throw new StoreError('RB_DB_UNREACHABLE', `The database did not answer within ${ANSWER_MS / 1000} s.`)
   }
   return async () => {
+    const answered = new AbortController()
     looking ??= look().finally(() => (looking = null))
-    await Promise.race([looking, deadline()])
+    await Promise.race([looking, deadline(answered.signal)]).finally(() => answered.abort())
   }
 }
 

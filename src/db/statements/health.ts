@@ -1,12 +1,14 @@
 /**
- * What a process asks to say whether it is ready: may this server be written to, and which migrations has it seen.
+ * What a process asks to say whether it is ready: may this server be written to, and which migrations has it
+ * seen.
  */
 import type { Queryable } from '../handle.ts'
 
 /** True when the server is a standby in recovery, or this session's transactions are read-only. */
 export async function isReadOnly(db: Queryable): Promise<boolean> {
   const [row] = await db.query<{ locked: boolean }>(
-    `/* is_read_only */ select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as locked`,
+    `/* is_read_only */
+select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as locked`,
   )
   return row!.locked
 }

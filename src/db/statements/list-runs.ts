@@ -1,11 +1,11 @@
 /**
  * Statements that read many runs: a page of them, and the documents of given ids.
  *
- * A page asks each place (queue, parked, results) by itself, with its own order and limit, and merges the ids; the
- * view would compute the state of every waiting row to find fifty finished ones. The states asked for choose the
- * places. A filter that no index of a place serves (queue, tag, a rare state) is looked for in the newest SCAN_MAX
- * rows only, so a page costs milliseconds whatever the table holds; `readScanEnds` then tells how far the look went,
- * and the next page goes on from there.
+ * A page asks each place (queue, parked, results) by itself, with its own order and limit, and merges the
+ * ids; the view would compute the state of every waiting row to find fifty finished ones. The states asked
+ * for choose the places. A filter that no index of a place serves (queue, tag, a rare state) is looked for in
+ * the newest SCAN_MAX rows only, so a page costs milliseconds whatever the table holds; `readScanEnds` then
+ * tells how far the look went, and the next page goes on from there.
  */
 import type { Parameter, Queryable } from '../handle.ts'
 
@@ -21,6 +21,14 @@ export interface RunFilter {
 /** Rows of one place that a page looks at before it gives up and says how far it came. */
 export const SCAN_MAX = 20_000
 
+/** graphile-worker's tables: the identifier in TASKS, `queue:task`, says what a row of JOBS is. */
+const JOBS = 'rowbeat_queue._private_jobs'
+const TASKS = 'rowbeat_queue._private_tasks'
+
+/** What live workers say they run. */
+const LISTED = `select (l->>'id')::uuid as id, w.pools
+  from rowbeat.workers w cross join lateral jsonb_array_elements(w.running) l`
+
 /** Sizes of pages that are asked for: each is a prepared statement, so there are few. */
 const SIZES = [51, 101, 201, 501]
 
@@ -31,7 +39,9 @@ export interface FoundRun {
   rank: number
 }
 
-/** The newest `limit` ids (or a few more) of each place that pass the filter, newest first over all places. */
+/**
+ * The newest `limit` ids (or a few more) of each place that pass the filter, newest first over all places.
+ */
 export async function findRuns(db: Queryable, filter: RunFilter, limit: number): Promise<FoundRun[]> {
   const size = SIZES.find((candidate) => candidate >= limit) ?? limit
   const bind = createBinder()
@@ -42,7 +52,8 @@ export async function findRuns(db: Queryable, filter: RunFilter, limit: number):
   })
   if (branches.length === 0) return []
   const rows = await db.query<{ id: string; place: string }>(
-    `/* find_runs */ select id::text as id, place from (${branches.join('\nunion all\n')}) f order by f.id desc`,
+    `/* find_runs */
+select id::text as id, place from (${branches.join('\nunion all\n')}) f order by f.id desc`,
     bind.parameters,
   )
   const ranks = new Map<string, number>()
@@ -53,7 +64,10 @@ export async function findRuns(db: Queryable, filter: RunFilter, limit: number):
   })
 }
 
-/** For each place but these that gave up looking: the id at which it did. None when all were looked through to the end. */
+/**
+ * For each place but these that gave up looking: the id at which it did. None when all were looked through to
+ * the end.
+ */
 export async function readScanEnds(
   db: Queryable,
   filter: RunFilter,
@@ -80,7 +94,9 @@ export async function readRuns(
   ids: readonly string[],
 ): Promise<{ id: string; run: string }[]> {
   return await db.query<{ id: string; run: string }>(
-    `/* read_runs */ select r.id::text as id, rowbeat.run_json_v1(r)::text as run from rowbeat.runs r where r.id = any ($1::uuid[])`,
+    `/* read_runs */
+select r.id::text as id, rowbeat.run_json_v1(r)::text as run
+from rowbeat.runs r where r.id = any ($1::uuid[])`,
     [`{${ids.join(',')}}`],
   )
 }
@@ -88,7 +104,7 @@ export async function readRuns(
 /** Ids of the runs that live workers list as running. */
 export async function readRunningIds(db: Queryable): Promise<string[]> {
   const rows = await db.query<{ id: string }>(
-    `/* read_running_ids */ select l->>'id' as id from rowbeat.workers w cross join lateral jsonb_array_elements(w.running) l`,
+    `/* read_running_ids */ select l.id::text as id from (${LISTED}) l`,
   )
   return rows.map((row) => row.id)
 }
@@ -124,20 +140,14 @@ function choosePlaces({ states }: RunFilter): Place[] {
   return places
 }
 
-const LISTED = `select (l->>'id')::uuid as id, w.pools from rowbeat.workers w cross join lateral jsonb_array_elements(w.running) l`
-
 const queued: Place = {
   name: 'queued',
   source: (filter, bind) =>
-    `select j.key::uuid as id, j.task_id, j.payload from rowbeat_queue._private_jobs j${whereClause(
+    `select j.key::uuid as id, j.task_id, j.payload from ${JOBS} j${whereClause(
       beforeCondition(filter, 'j.key::uuid', bind),
     )} order by j.key::uuid desc limit ${SCAN_MAX}`,
   rest: (filter, bind) => [
-    ...(filter.task === undefined && filter.queue === undefined
-      ? []
-      : [
-          `x.task_id = any (array(select t.id from rowbeat_queue._private_tasks t${whereClause(identifierConditions(filter, bind))}))`,
-        ]),
+    ...identifierCondition(filter, 'x.task_id', bind),
     ...(filter.tag === undefined ? [] : [payloadHasTag('x', bind(filter.tag))]),
   ],
 }
@@ -158,11 +168,11 @@ const running: Place = {
   source(filter, bind) {
     const reported = 'exists (select from rowbeat.progress g where g.run_id = r.id)'
     const both = filter.states!.includes('STARTED') && filter.states!.includes('PROGRESS')
-    return `select r.id from (${LISTED}) r join rowbeat_queue._private_jobs j on j.key::uuid = r.id and j.locked_by = any (r.pools)
-      join rowbeat_queue._private_tasks t on t.id = j.task_id${whereClause([
+    return `select r.id from (${LISTED}) r
+      join ${JOBS} j on j.key::uuid = r.id and j.locked_by = any (r.pools)${whereClause([
         ...beforeCondition(filter, 'r.id', bind),
         ...(both ? [] : [filter.states!.includes('PROGRESS') ? reported : `not ${reported}`]),
-        ...identifierConditions(filter, bind),
+        ...identifierCondition(filter, 'j.task_id', bind),
         ...(filter.tag === undefined ? [] : [payloadHasTag('j', bind(filter.tag))]),
       ])}`
   },
@@ -197,7 +207,9 @@ const FINISHED = ['SUCCESS', 'FAILURE', 'REVOKED']
 const finishedStates = ({ states }: RunFilter): string[] =>
   FINISHED.filter((state) => states?.includes(state) ?? true)
 
-/** The newest failures have an index of their own, which serves better than that of the task: they are few. */
+/**
+ * The newest failures have an index of their own, which serves better than that of the task: they are few.
+ */
 const onlyFailures = (filter: RunFilter): boolean => finishedStates(filter).join() === 'FAILURE'
 
 const results: Place = {
@@ -224,11 +236,14 @@ function taskCondition({ task }: RunFilter, bind: Binder): string[] {
 }
 
 /** A job's identifier is `queue:task`; neither has a colon. */
-function identifierConditions({ task, queue }: RunFilter, bind: Binder): string[] {
-  return [
+function identifierCondition({ task, queue }: RunFilter, column: string, bind: Binder): string[] {
+  const conditions = [
     ...(queue === undefined ? [] : [`split_part(t.identifier, ':', 1) = ${bind(queue)}::text`]),
     ...(task === undefined ? [] : [`split_part(t.identifier, ':', 2) = ${bind(task)}::text`]),
   ]
+  return conditions.length === 0
+    ? []
+    : [`${column} = any (array(select t.id from ${TASKS} t${whereClause(conditions)}))`]
 }
 
 function payloadHasTag(alias: string, parameter: string): string {

@@ -50,6 +50,7 @@ export async function recordMigration(db: Queryable, name: string): Promise<void
 
 /** Our view reads graphile's tables; it must not stand in the way of a migration that changes a column there. */
 export async function dropViews(db: Queryable): Promise<void> {
+  await db.query(`/* forget_views */ delete from rowbeat.migrations where name like 'views %'`)
   await db.query(`/* drop_run_json */ drop function if exists rowbeat.run_json_v1`)
   await db.query(`/* drop_run */ drop function if exists rowbeat.run`)
   await db.query(`/* drop_runs */ drop view if exists rowbeat.runs`)

@@ -1,10 +1,10 @@
 /**
  * Books out of a CSV file, a batch at a time, so that a file of any size needs little memory.
  *
- * csv-parse gives up a file at its first bad quote, or takes all that follows for one long field. Here a broken row is
- * one row: lines are joined to records by their quotes, a whole batch is parsed in one call, and only when that is
- * refused is each record parsed alone. A record of several lines that does not parse counts as one broken line, and
- * the lines after it get their own chance.
+ * csv-parse gives up a file at its first bad quote, or takes all that follows for one long field. Here a
+ * broken row is one row: lines are joined to records by their quotes, a whole batch is parsed in one call,
+ * and only when that is refused is each record parsed alone. A record of several lines that does not parse
+ * counts as one broken line, and the lines after it get their own chance.
  */
 import { parse } from 'csv-parse/sync'
 
@@ -37,8 +37,6 @@ export interface Header {
 interface Row {
   line: number
   text: string
-  /** Lines of the file in it: more than one when a quoted field has line breaks. */
-  lines: number
 }
 
 type Bytes = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
@@ -65,7 +63,9 @@ export function readHeader(line: string): Header | string {
   return `The first line must name the columns title, author and year, in any order; it has no ${columns}.`
 }
 
-/** The books and the broken rows of a file, in batches. Throws BadHeader when the first line names no books. */
+/**
+ * The books and the broken rows of a file, in batches. Throws BadHeader when the first line names no books.
+ */
 export async function* readBooks(file: Bytes): AsyncGenerator<Batch, void, void> {
   const lines = textLines(file)
   const first = await lines.next()
@@ -79,15 +79,19 @@ export async function* readBooks(file: Bytes): AsyncGenerator<Batch, void, void>
       if (next.done) more = false
       else waiting.push(next.value)
     }
-    const { batch, used } = parseBatch(joinRows(waiting, line), line, header)
-    const taken = used || waiting.length // nothing but blank lines
-    waiting = waiting.slice(taken)
-    line += taken
+    // No row begins so late that its end may not have been read yet.
+    const end = more ? waiting.length - ROW_LINES_MAX : waiting.length
+    const { batch, used } = parseBatch({ lines: waiting, end, firstLine: line }, header)
+    waiting = waiting.slice(used)
+    line += used
     if (batch.books.length + batch.broken.length > 0) yield batch
   }
 }
 
-/** Rows of the file below its header, as a guess for the progress bar: broken quotes may make it differ a little. */
+/**
+ * Rows of the file below its header, as a guess for the progress bar: broken quotes may make it differ a
+ * little.
+ */
 export async function countRows(file: Bytes): Promise<number> {
   let rows = -1
   let open = false
@@ -119,16 +123,49 @@ export async function* textLines(file: Bytes): AsyncGenerator<string, void, void
   yield* last
 }
 
-/** Joins lines to rows, at most a batch of them: a row goes on while a quote is open. Blank lines are left out. */
-function joinRows(lines: readonly string[], firstLine: number): Row[] {
+/** Lines in memory: rows begin below `end`, what follows may be needed to end them. */
+interface Window {
+  lines: readonly string[]
+  end: number
+  firstLine: number
+}
+
+/** At most a batch of rows; `used` counts the lines that were dealt with. */
+function parseBatch(window: Window, header: Header): { batch: Batch; used: number } {
+  const { rows, used } = joinRows(window)
+  const parsed = parseRows(rows, header.delimiter)
+  if (!parsed) return parseOneByOne(window, header)
+  const batch: Batch = { books: [], broken: [] }
+  for (const [i, row] of rows.entries()) sortRow(batch, readBook(parsed[i]!, header, row.line), row.line)
+  return { batch, used }
+}
+
+function parseOneByOne({ lines, end, firstLine }: Window, header: Header): { batch: Batch; used: number } {
+  const batch: Batch = { books: [], broken: [] }
+  let at = 0
+  while (at < end && batch.books.length + batch.broken.length < BATCH_ROWS) {
+    const taken = rowLines(lines, at)
+    const text = lines.slice(at, at + taken).join('\n')
+    const line = firstLine + at
+    const cells = text.trim() === '' ? null : parseRow(text, header.delimiter)
+    if (cells !== null)
+      sortRow(batch, typeof cells === 'string' ? cells : readBook(cells, header, line), line)
+    at += typeof cells === 'string' ? 1 : taken
+  }
+  return { batch, used: at }
+}
+
+/** Joins lines to rows: a row goes on while a quote is open. Blank lines are left out. */
+function joinRows({ lines, end, firstLine }: Window): { rows: Row[]; used: number } {
   const rows: Row[] = []
-  for (let at = 0; at < lines.length && rows.length < BATCH_ROWS;) {
+  let at = 0
+  while (at < end && rows.length < BATCH_ROWS) {
     const taken = rowLines(lines, at)
     const text = taken === 1 ? lines[at]! : lines.slice(at, at + taken).join('\n')
-    if (text.trim() !== '') rows.push({ line: firstLine + at, text, lines: taken })
+    if (text.trim() !== '') rows.push({ line: firstLine + at, text })
     at += taken
   }
-  return rows
+  return { rows, used: at }
 }
 
 /** Lines of the row that begins at `at`; 1 when a quote opened there is not closed within reach. */
@@ -142,21 +179,9 @@ function rowLines(lines: readonly string[], at: number): number {
   return 1
 }
 
-/** `used` counts the lines that were dealt with, from `firstLine` on. */
-function parseBatch(rows: readonly Row[], firstLine: number, header: Header): { batch: Batch; used: number } {
-  const batch: Batch = { books: [], broken: [] }
-  const whole = parseRows(rows, header.delimiter)
-  let used = 0
-  for (const [i, row] of rows.entries()) {
-    const cells = whole?.[i] ?? parseRow(row.text, header.delimiter)
-    const book = typeof cells === 'string' ? cells : readBook(cells, header, row.line)
-    if (typeof book === 'string') batch.broken.push({ line: row.line, message: book })
-    else batch.books.push(book)
-    const cut = typeof cells === 'string' && row.lines > 1
-    used = row.line - firstLine + (cut ? 1 : row.lines)
-    if (cut) break
-  }
-  return { batch, used }
+function sortRow(batch: Batch, book: Book | string, line: number): void {
+  if (typeof book === 'string') batch.broken.push({ line, message: book })
+  else batch.books.push(book)
 }
 
 /** All rows in one call, or null when one of them is broken. */

@@ -1,7 +1,7 @@
 /**
- * The import page's own event stream: what the page shows of a run, and nothing else of it, because the page is open
- * to everybody. An event comes at once and then at each change; a comment each 15 seconds keeps proxies from closing
- * the line, and tells us when the browser is gone. The stream ends with the run.
+ * The import page's own event stream: what the page shows of a run, and nothing else of it, because the page
+ * is open to everybody. An event comes at once and then at each change; a comment each 15 seconds keeps
+ * proxies from closing the line, and tells us when the browser is gone. The stream ends with the run.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Progress, Run, RunHandle } from '../../index.ts'
@@ -37,7 +37,8 @@ export function showRun(run: ImportRun): ShownRun {
   return {
     id,
     state,
-    label: LABELS[state],
+    // A run is listed as started with its worker's next heartbeat; progress may be here before.
+    label: LABELS[state === 'PENDING' && progress ? 'PROGRESS' : state],
     finished,
     progress: progress && { current: progress.current, total: progress.total, percent: progress.percent },
     result: state === 'SUCCESS' ? run.result : null,

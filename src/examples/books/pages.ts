@@ -131,14 +131,9 @@ function outcome(run: ImportRun): Html {
       ${
         result
           ? html`<dl class="figures">
-              <div>
-                <dt>books imported</dt>
-                <dd>${numbers.format(result.imported)}</dd>
-              </div>
-              <div>
-                <dt>${result.failed === 1 ? 'row refused' : 'rows refused'}</dt>
-                <dd>${numbers.format(result.failed)}</dd>
-              </div>
+              ${figure(result.imported, result.imported === 1 ? 'book imported' : 'books imported')}
+              ${figure(result.failed, result.failed === 1 ? 'row refused' : 'rows refused')}
+              ${figure(seconds(run), 'seconds')}
             </dl>`
           : html`<p class="refusal">${failureText(run)}</p>`
       }
@@ -146,6 +141,18 @@ function outcome(run: ImportRun): Html {
       <pre><code>${sql}</code></pre>
     </section>
     ${result && result.errors.length > 0 ? brokenRows(result) : null}`
+}
+
+function figure(value: number, what: string): Html {
+  return html`<div>
+    <dt>${what}</dt>
+    <dd>${numbers.format(value)}</dd>
+  </div>`
+}
+
+function seconds({ startedAt, finishedAt }: ImportRun): number {
+  const ms = Date.parse(finishedAt ?? '') - Date.parse(startedAt ?? '')
+  return Math.round(ms / 100) / 10 || 0
 }
 
 /** What a task says when it gives up is meant for people; any other error is for the log. */

@@ -1,6 +1,6 @@
 /**
- * The import over HTTP: a form, an upload that answers at once with the id of the run, a page and an event stream for
- * each run. Programs get JSON, browsers get pages; both post to the same address.
+ * The import over HTTP: a form, an upload that answers at once with the id of the run, a page and an event
+ * stream for each run. Programs get JSON, browsers get pages; both post to the same address.
  */
 import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'

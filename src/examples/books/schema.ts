@@ -1,7 +1,7 @@
 /**
- * The tables of the books example, as drizzle values for the pages and as plain DDL that makes them. The DDL may run
- * at every start and in several processes at once: an advisory lock lets one through at a time, since two `create
- * schema if not exists` at the same moment can still collide.
+ * The tables of the books example, as drizzle values for the pages and as plain DDL that makes them. The DDL
+ * may run at every start and in several processes at once: an advisory lock lets one through at a time, since
+ * two `create schema if not exists` at the same moment can still collide.
  */
 import { bigint, customType, integer, pgSchema, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 import type { Sql } from 'postgres'
@@ -27,7 +27,7 @@ export const uploads = examples.table('uploads', {
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
 })
 
-/** The file itself, in parts of a megabyte, until it is imported. */
+/** The file itself, in parts of a quarter of a megabyte, until it is imported. */
 export const uploadParts = examples.table(
   'upload_parts',
   {

@@ -1,9 +1,9 @@
 /**
  * books.import: a CSV file into the table of books, with a bar that moves, and a mail when it is done.
  *
- * The file waits in Postgres (examples.upload_parts), so any worker on any machine can take the run. The task is
- * `transactional`: the books, the mail's run and the run's own result are one commit. A worker that dies half-way
- * leaves nothing behind, and the worker that takes over starts clean; no row is ever imported twice.
+ * The file waits in Postgres (examples.upload_parts), so any worker on any machine can take the run. The task
+ * is `transactional`: the books, the mail's run and the run's own result are one commit. A worker that dies
+ * half-way leaves nothing behind, and the worker that takes over starts clean; no row is ever imported twice.
  *
  * `context.tx` is postgres.js here, because the worker was started from a database URL.
  */
@@ -22,7 +22,10 @@ export interface ImportResult {
 }
 
 const ERRORS_MAX = 100
-/** A small file is imported so fast that nobody would see the bar move: batches are paced to take this long in all. */
+/**
+ * A small file is imported so fast that nobody would see the bar move: batches are paced to take this long in
+ * all.
+ */
 const PACE_MS = 2000
 
 export const importBooks = task(
@@ -76,7 +79,7 @@ export const sendImportReport = task(
     if (failed > refused.length) refused.push(`  … and ${failed - refused.length} more`)
     await sendMail({
       to: email,
-      subject: `${imported} books imported from ${file}`,
+      subject: `${imported} ${imported === 1 ? 'book' : 'books'} imported from ${file}`,
       text: [`Books imported: ${imported}`, `Rows refused:   ${failed}`, ...refused].join('\n'),
       messageId: `<import-report-${run.id}@rowbeat.invalid>`,
     })
@@ -136,7 +139,10 @@ async function* uploadedBytes(
   }
 }
 
-/** Enqueued as any other language would do it, by SQL: the mail is asked for if and only if the import commits. */
+/**
+ * Enqueued as any other language would do it, by SQL: the mail is asked for if and only if the import
+ * commits.
+ */
 async function enqueueReport(tx: TransactionSql, report: z.input<typeof reportInput>): Promise<void> {
   await tx`select rowbeat.enqueue('books.send_import_report', ${JSON.stringify(report)}::text::jsonb)`
 }

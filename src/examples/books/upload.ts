@@ -1,8 +1,8 @@
 /**
- * From a multipart form to a run: the form is read and looked at before anything is written, because "this is a
- * spreadsheet, save it as CSV" helps at once, and helps nobody as a failed run an hour later. Then the file and the
- * run that imports it are written in one transaction: there is never a run without its file, nor a file that nobody
- * imports.
+ * From a multipart form to a run: the form is read and looked at before anything is written, because "this is
+ * a spreadsheet, save it as CSV" helps at once, and helps nobody as a failed run an hour later. Then the file
+ * and the run that imports it are written in one transaction: there is never a run without its file, nor a
+ * file that nobody imports.
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
@@ -15,7 +15,7 @@ import { uploadParts, uploads } from './schema.ts'
 import { importBooks } from './tasks.ts'
 
 export const UPLOAD_MAX = 20 * 1024 * 1024
-const PART = 1024 * 1024
+const PART = 256 * 1024
 
 export interface Upload {
   name: string

@@ -1,6 +1,6 @@
 /**
- * Four tasks to try things with: one that adds, one that takes its time, one that fails as often as it is told, one
- * that gives back what it got. They need no database and no other service.
+ * Four tasks to try things with: one that adds, one that takes its time, one that fails as often as it is
+ * told, one that gives back what it got. They need no database and no other service.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
@@ -37,8 +37,8 @@ class DemoFailure extends Error {
 }
 
 /**
- * Fails `times` times, a tenth of a second apart, then returns the number of the try that went well. A call that
- * gives fewer `attemptsMax` of its own sees the run fail for good.
+ * Fails `times` times, a tenth of a second apart, then returns the number of the try that went well. A call
+ * that gives fewer `attemptsMax` of its own sees the run fail for good.
  */
 export const fail = task(
   'demo.fail',

@@ -1,6 +1,6 @@
 /**
- * The page of orders: a form, and the latest orders with what became of their mails. Addresses are shown in part,
- * because the page is open to everybody.
+ * The page of orders: a form, and the latest orders with what became of their mails. Addresses are shown in
+ * part, because the page is open to everybody.
  */
 import { html } from '../web/html.ts'
 import type { Page } from '../web/layout.ts'

@@ -1,6 +1,7 @@
 /**
- * Orders over HTTP. `placeOrder` is what this example is about: the order and the run that confirms it are written by
- * one transaction, so there is never an order without its mail, nor a mail about an order that was rolled back.
+ * Orders over HTTP. `placeOrder` is what this example is about: the order and the run that confirms it are
+ * written by one transaction, so there is never an order without its mail, nor a mail about an order that was
+ * rolled back.
  */
 import { sql } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'

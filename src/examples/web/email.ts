@@ -1,6 +1,6 @@
 /**
- * What counts as a mail address: one @, no spaces, nothing that separates addresses, letters of any language. Whether
- * the mailbox exists only its server knows.
+ * What counts as a mail address: one @, no spaces, nothing that separates addresses, letters of any language.
+ * Whether the mailbox exists only its server knows.
  */
 import { z } from 'zod'
 

@@ -1,6 +1,6 @@
 /**
- * HTML by tagged template: every value is escaped, unless it is itself a piece of Html, made here. There is no way to
- * mark a string as safe, so a title out of somebody's file stays text wherever it is put.
+ * HTML by tagged template: every value is escaped, unless it is itself a piece of Html, made here. There is
+ * no way to mark a string as safe, so a title out of somebody's file stays text wherever it is put.
  */
 const text = Symbol('html')
 

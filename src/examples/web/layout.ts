@@ -1,6 +1,6 @@
 /**
- * The frame of every example page: head, way around, foot. Nothing comes from outside and nothing is inline, so the
- * Content-Security-Policy can forbid both; a script that slipped through escaping would still not run.
+ * The frame of every example page: head, way around, foot. Nothing comes from outside and nothing is inline,
+ * so the Content-Security-Policy can forbid both; a script that slipped through escaping would still not run.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

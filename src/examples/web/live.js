@@ -1,7 +1,7 @@
 /*
- * What the pages do more where scripts run; all of them work without. An element with `data-events` follows a run by
- * server-sent events: the bar moves, and when the run has finished the page's content is fetched anew, so that there
- * is one place, the server, that knows what a finished page looks like.
+ * What the pages do more where scripts run; all of them work without. An element with `data-events` follows a
+ * run by server-sent events: the bar moves, and when the run has finished the page's content is fetched anew,
+ * so that there is one place, the server, that knows what a finished page looks like.
  */
 const numbers = new Intl.NumberFormat('en')
 const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })

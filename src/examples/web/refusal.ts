@@ -1,6 +1,6 @@
 /**
- * What a request did wrong, told in the asker's own way: a page for people (they accept text/html), an RFC 9457
- * problem for programs. What went wrong on our side is logged and told without its details.
+ * What a request did wrong, told in the asker's own way: a page for people (they accept text/html), an RFC
+ * 9457 problem for programs. What went wrong on our side is logged and told without its details.
  */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { html } from './html.ts'

@@ -1,0 +1,30 @@
+# Rowbeat's API and workers in one image: `docker run … rowbeat api`, `rowbeat worker`, `rowbeat migrate`.
+# No build step: Node runs the TypeScript in src/ as it is. No PostgreSQL inside: DATABASE_URL says where it is.
+FROM node:24-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# What people who install the package choose themselves (fastify, drizzle-orm) and what the example apps use are
+# development packages of the clone; here they run. Their versions stay those of the lock file.
+ARG RUNS="fastify drizzle-orm zod nodemailer csv-parse @fastify/multipart"
+RUN node -e ' \
+      const fs = require("fs"), package = JSON.parse(fs.readFileSync("package.json", "utf8")); \
+      for (const name of process.argv.slice(1)) package.dependencies[name] = package.devDependencies[name]; \
+      package.devDependencies = {}; \
+      fs.writeFileSync("package.json", JSON.stringify(package))' $RUNS \
+ && npm install --omit=dev --omit=peer --ignore-scripts --no-audit --no-fund
+
+FROM node:24-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 ROWBEAT_DATA_DIR=/data
+WORKDIR /app
+COPY --from=packages /app/node_modules node_modules
+COPY package.json ./
+COPY bin bin
+COPY drizzle drizzle
+COPY data data
+COPY src src
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 4000
+ENTRYPOINT ["node", "bin/rowbeat.js"]
+CMD ["api"]

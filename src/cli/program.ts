@@ -1,0 +1,117 @@
+/**
+ * The command line: which commands there are, what each takes, and what `--help` says. What a command does is imported
+ * when it is called, so that `rowbeat runs` does not pay for a web server.
+ */
+import { Command, CommanderError, Option } from 'commander'
+import { readEnvironment } from '../config.ts'
+import { VERSION } from '../version.ts'
+import { addCommon, addGrace, addServing, addWorking, durationFlag, whole } from './options.ts'
+import { EXIT, tellError } from './words.ts'
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 the run failed or was not found, 2 usage or configuration, 3 database unreachable, 4 timed out.`
+
+type Report = (code: number) => void
+
+/** The level as it was asked for: the configuration itself may be what is wrong. */
+function wantsDetails(): boolean {
+  return ['debug', 'trace'].includes(readEnvironment().ROWBEAT_LOG_LEVEL ?? '')
+}
+
+/** Runs one call and answers its exit code. */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  let code: number = EXIT.done
+  const program = buildProgram((given) => (code = given))
+  try {
+    await program.parseAsync([...words], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    const json = words.includes('--json')
+    return tellError(error, { json, debug: wantsDetails() })
+  }
+}
+
+export function buildProgram(report: Report): Command {
+  const program = new Command('rowbeat')
+    .description('Background tasks, durable results and schedules, on the Postgres you already run.')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText('afterAll', EXIT_CODES)
+  addServers(program, report)
+  addStore(program, report)
+  addRuns(program, report)
+  return program
+}
+
+function addServers(program: Command, report: Report): void {
+  const start = program
+    .command('start')
+    .description('run everything here: PostgreSQL (unless DATABASE_URL names one), API and worker')
+  addGrace(addWorking(addServing(addCommon(start)))).action(async (flags) =>
+    report(await (await import('./start/start.ts')).start(flags)),
+  )
+  const api = program
+    .command('api')
+    .description('serve the REST API, and the routes of ROWBEAT_APP beside it')
+  addGrace(addServing(addCommon(api)))
+    .addOption(supervised())
+    .action(async (flags) => report(await (await import('./api.ts')).serveApi(flags)))
+  const worker = program.command('worker').description('run tasks')
+  addGrace(addWorking(addCommon(worker)))
+    .option('--prefetch <number>', 'runs to hold ahead of free slots (default: measured)', whole(0, 10_000))
+    .option('--name <name>', 'what its runs call it (default: host, pid and something random)')
+    .addOption(supervised())
+    .action(async (flags) => report(await (await import('./worker.ts')).work(flags)))
+}
+
+function addStore(program: Command, report: Report): void {
+  addCommon(program.command('migrate').description('bring the database to the schema of this release'))
+    .option('--dry-run', 'only name what is pending')
+    .option('--sql', 'only print the SQL of what is pending')
+    .action(async (flags) => report(await (await import('./migrate.ts')).migrateStore(flags)))
+  addCommon(program.command('psql').description('open psql on the database (its own words come last)'))
+    .argument('[words...]', 'passed on to psql')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (words, flags) => report(await (await import('./psql.ts')).psql(words, flags)))
+}
+
+function addRuns(program: Command, report: Report): void {
+  addCommon(program.command('call').description('enqueue a run of a task and print its id'))
+    .argument('<task>', 'name of the task, as in demo.add')
+    .argument('[input]', 'its input as JSON', '{}')
+    .option('--wait', 'wait for its end and print what it returned')
+    .option('--timeout <duration>', 'how long to wait (default: 1 minute); implies --wait', durationFlag)
+    .option('--queue <name>', 'where it waits')
+    .option('--priority <number>', 'lower runs first', whole(-32_768, 32_767))
+    .option('--delay <duration>', 'not before this long from now')
+    .option('--eta <instant>', 'not before this instant')
+    .option('--expires <instant or duration>', 'not after this')
+    .option('--id <uuid>', 'an id of your own; a second call with it answers the first run')
+    .option('--unique-key <text>', 'held against a second run of the task until this one has finished')
+    .option('--attempts-max <number>', 'tries in all', whole(1, 1_000_000))
+    .option('--time-limit <duration>', 'a try that takes longer is ended')
+    .option('--tag <text...>', 'labels')
+    .action(async (task, input, flags) => report(await (await import('./call.ts')).call(task, input, flags)))
+  addCommon(program.command('result').description('print what a run returned'))
+    .argument('<id>', 'id of the run')
+    .option('--wait', 'wait for its end')
+    .option('--timeout <duration>', 'how long to wait (default: 1 minute); implies --wait', durationFlag)
+    .action(async (id, flags) => report(await (await import('./result.ts')).result(id, flags)))
+  addCommon(program.command('runs').description('list runs, newest first'))
+    .option('--state <list>', 'only these states, as in FAILURE,RETRY')
+    .option('--task <name>', 'only of this task')
+    .option('--queue <name>', 'only of this queue')
+    .option('--tag <text>', 'only with this label')
+    .option('--limit <number>', 'at most so many (default: 20)', whole(1, 500))
+    .option('--before <id>', 'only older ones than this')
+    .action(async (flags) => report(await (await import('./runs.ts')).runs(flags)))
+}
+
+/** How `start` calls its children. */
+function supervised(): Option {
+  return new Option('--supervised').hideHelp()
+}
