@@ -31,6 +31,8 @@ export interface Peer {
   unfinished(): Promise<number>
   /** How many of them wait outside of the hot table. */
   parked?(): Promise<number>
+  /** Resident bytes of the worker process, when that is another one. */
+  weight?(): number
   /** The table that holds waiting jobs, for its size on disk. */
   hotTable?: string
   close(): Promise<void>
@@ -46,6 +48,7 @@ export type OpenPeer = (setup: Setup) => Promise<Peer>
 
 export const PEERS: Record<string, () => Promise<{ open: OpenPeer }>> = {
   rowbeat: () => import('./peers/rowbeat.ts'),
+  'rowbeat-cli': () => import('./peers/rowbeat-cli.ts'),
   graphile: () => import('./peers/graphile.ts'),
   'pg-boss': () => import('./peers/pg-boss.ts'),
   bullmq: () => import('./peers/bullmq.ts'),

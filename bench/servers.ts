@@ -155,7 +155,7 @@ export function openDatabases({ adminUrl, url: ownerUrl }: { adminUrl: string; u
       await sql.end()
     },
     async close(): Promise<void> {
-      for (const name of [...made]) await drop(name)
+      for (const name of made) await drop(name)
       await admin.end()
     },
   }

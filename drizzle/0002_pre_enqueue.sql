@@ -227,9 +227,11 @@ comment on function rowbeat.placed_v1 is 'Runs as asked for -> the same with def
 -- Makes graphile's identifiers for queues and tasks that never met before; here their names are checked.
 create function rowbeat.make_identifiers_v1(runs jsonb) returns void language plpgsql as $$
 declare
-  wrong text := (select rowbeat.invalid_run_v1(v) from jsonb_array_elements(runs) v where not v ? 'kept' and rowbeat.invalid_run_v1(v) is not null limit 1);
+  wrong record;
 begin
-  if wrong is not null then raise exception '%', wrong using errcode = 'invalid_parameter_value'; end if;
+  select x.ord, rowbeat.invalid_run_v1(x.v) as why into wrong from jsonb_array_elements(runs) with ordinality x(v, ord)
+  where not x.v ? 'kept' and rowbeat.invalid_run_v1(x.v) is not null limit 1;
+  if found then raise exception '%', wrong.why using errcode = 'invalid_parameter_value', detail = (wrong.ord - 1)::text; end if;
   insert into rowbeat_queue._private_tasks (identifier)
   select distinct p.queue || ':' || p.task from rowbeat.placed_v1(runs, now()) p where p.task_id is null order by 1 on conflict do nothing;
 end $$;

@@ -3,7 +3,7 @@
  * runs. Every run leaves a durable result row. Without `concurrency` and `hotLimit` it is as installed: 10
  * running, and a queue of more than 20,000 overflows into `rowbeat.parked`.
  */
-import postgres from 'postgres'
+import type postgres from 'postgres'
 import { createRowbeat, migrate, task } from '../../src/index.ts'
 import { add } from '../peer.ts'
 import type { Input, Peer, Setup, Watch } from '../peer.ts'
@@ -34,14 +34,16 @@ export async function open({ databaseUrl, options }: Setup): Promise<Peer> {
   const concurrency = options['concurrency'] === undefined ? undefined : Number(options['concurrency'])
   let worker: ReturnType<(typeof import('../../src/index.ts'))['createWorker']> | null = null
   let sql: postgres.Sql | null = null
-  const query = (): postgres.Sql => (sql ??= postgres(databaseUrl, { max: 1 }))
+  // Loaded when first needed: a worker whose memory is measured should not carry a second copy of the client.
+  const query = async (): Promise<postgres.Sql> =>
+    (sql ??= (await import('postgres')).default(databaseUrl, { max: 1 }))
   return {
     hotTable: 'rowbeat_queue._private_jobs',
     async prepare() {
       await prepareRowbeat(databaseUrl)
       if (options['hotLimit'] === undefined) return
       const limit = Number(options['hotLimit'])
-      await query()`insert into rowbeat.queues (name, hot_limit) values ('default', ${limit})
+      await (await query())`insert into rowbeat.queues (name, hot_limit) values ('default', ${limit})
         on conflict (name) do update set hot_limit = excluded.hot_limit`
     },
     async enqueue(input) {
@@ -71,12 +73,12 @@ export async function open({ databaseUrl, options }: Setup): Promise<Peer> {
       await worker.start()
     },
     async unfinished() {
-      const rows = await query()`select (select count(*) from rowbeat_queue._private_jobs)::int
+      const rows = await (await query())`select (select count(*) from rowbeat_queue._private_jobs)::int
         + (select count(*) from rowbeat.parked)::int as count`
       return rows[0]!['count']
     },
     async parked() {
-      const rows = await query()`select count(*)::int as count from rowbeat.parked`
+      const rows = await (await query())`select count(*)::int as count from rowbeat.parked`
       return rows[0]!['count']
     },
     async close() {

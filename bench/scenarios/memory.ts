@@ -12,10 +12,10 @@ const AHEAD = 8_000
 const CHUNK = 1_000
 const MEGABYTE = 1024 * 1024
 
-function sampler(): { take(): void; medianOfLast(count: number): number } {
+function sampler(weigh: () => number): { take(): void; medianOfLast(count: number): number } {
   const samples: number[] = []
   return {
-    take: () => void samples.push(process.memoryUsage.rss() / MEGABYTE),
+    take: () => void samples.push(weigh() / MEGABYTE),
     medianOfLast: (count) => quantile(samples.slice(-count), 0.5),
   }
 }
@@ -38,14 +38,8 @@ export const memory: Scenario = {
   ],
   roundsMax: 1,
   contestants: [
-    { key: 'rowbeat', label: 'Rowbeat as installed', peer: 'rowbeat', group: '' },
-    {
-      key: 'rowbeat-small',
-      label: 'Rowbeat, --max-semi-space-size=4',
-      peer: 'rowbeat',
-      group: '',
-      flags: ['--max-semi-space-size=4'],
-    },
+    { key: 'rowbeat', label: '`rowbeat worker`', peer: 'rowbeat-cli', group: '' },
+    { key: 'rowbeat-library', label: 'createWorker in a plain node process', peer: 'rowbeat', group: '' },
     {
       key: 'graphile',
       label: 'graphile-worker bare, local queue 500',
@@ -57,11 +51,11 @@ export const memory: Scenario = {
 
   async measure(peer, params, context) {
     const first = Number(params['first'] ?? 100_000)
-    const total = Number(params['total'] ?? 1_000_000)
+    const total = Number(params["total"] ?? (process.env["BENCH_TOTAL"] ?? 1_000_000))
     let done = 0
     await peer.work({ started: () => void done++, finished() {} })
     await sleep(3000)
-    const rss = sampler()
+    const rss = sampler(() => peer.weight?.() ?? process.memoryUsage.rss())
     for (let count = 0; count < 20; count++, await sleep(50)) rss.take()
     const idle = rss.medianOfLast(20)
 

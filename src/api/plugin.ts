@@ -30,17 +30,19 @@ export interface ApiOptions {
   deadlineMs?: number
   /** Streams open at once in this process; default 10,000. */
   streamsMax?: number
+  /** Milliseconds of silence after which a stream gets a comment; default 15,000. */
+  pingMs?: number
   /** Where the routes are mounted; Fastify's own option. */
   prefix?: string
 }
 
 export async function api(app: FastifyInstance, options: ApiOptions): Promise<void> {
-  const { rowbeat, version = '', deadlineMs = 5000, streamsMax = 10_000 } = options
+  const { rowbeat, version = '', deadlineMs = 5000, streamsMax = 10_000, pingMs = 15_000 } = options
   if (!rowbeat?.tasks) throw new ConfigError('api: pass { rowbeat }, what createRowbeat gave you.')
   const closing = new AbortController()
   const keyring = createKeyring(toQueryable(rowbeat.db))
   const feed = createRunFeed(rowbeat.db, (error) => app.log.warn({ err: error }, 'watching runs'))
-  const streams = createStreams(feed, keyring, streamsMax)
+  const streams = createStreams(feed, keyring, { limit: streamsMax, pingMs })
 
   app.setErrorHandler(createProblemHandler())
   acceptJson(app)

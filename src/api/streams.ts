@@ -21,7 +21,6 @@ export interface Streams {
   close(): void
 }
 
-export const PING_MS = 15_000
 const STUCK_MS = 30_000
 const CHECK_MS = 1000
 
@@ -35,14 +34,21 @@ interface Stream {
   ended: boolean
 }
 
-export function createStreams(feed: RunFeed, keyring: Keyring, limit: number): Streams {
+export interface StreamsOptions {
+  /** Streams open at once. */
+  limit: number
+  /** Milliseconds of silence before a comment. */
+  pingMs: number
+}
+
+export function createStreams(feed: RunFeed, keyring: Keyring, { limit, pingMs }: StreamsOptions): Streams {
   const streams = new Set<Stream>()
   let timer: NodeJS.Timeout | undefined
 
   const look = (): void => {
     const now = monotonicMs()
     for (const stream of streams) {
-      if (now - stream.wroteMs < (stream.raw.writableNeedDrain ? STUCK_MS : PING_MS)) continue
+      if (now - stream.wroteMs < (stream.raw.writableNeedDrain ? STUCK_MS : pingMs)) continue
       if (stream.raw.writableNeedDrain) stream.raw.destroy()
       else write(stream, ': ping\n\n')
     }
@@ -80,7 +86,7 @@ export function createStreams(feed: RunFeed, keyring: Keyring, limit: number): S
         if (!news || isFinished(news.state)) end(stream)
       })
       streams.add(stream)
-      timer ??= setInterval(look, CHECK_MS).unref()
+      timer ??= setInterval(look, Math.min(CHECK_MS, pingMs)).unref()
       raw.on('drain', () => {
         const { pending } = stream
         stream.pending = null

@@ -3,7 +3,8 @@
  * `rowbeat start` noted in credentials.json of the data directory.
  */
 import type { Config } from '../config.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, StoreError } from '../errors.ts'
+import { explainDatabaseError } from '../db/connect.ts'
 import { createRowbeat, type Rowbeat } from '../queue/rowbeat.ts'
 import { readCredentials } from './start/credentials.ts'
 

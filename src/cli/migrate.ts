@@ -4,7 +4,7 @@
  */
 import { migrate } from '../db/migrate.ts'
 import { ConfigError } from '../errors.ts'
-import { findDatabase } from './database.ts'
+import { explainAbsence, findDatabase } from './database.ts'
 import { readSettings, type Flags } from './options.ts'
 import { EXIT, say, tell } from './words.ts'
 
@@ -17,7 +17,11 @@ export async function migrateStore(flags: MigrateFlags): Promise<number> {
   if (flags.dryRun && flags.sql) throw new ConfigError('Give either --dry-run or --sql.')
   const { config, json } = await readSettings(flags)
   const dryRun = Boolean(flags.dryRun || flags.sql)
-  const { applied, pending } = await migrate({ url: findDatabase(config), dryRun })
+  const { applied, pending } = await migrate({ url: findDatabase(config), dryRun }).catch(
+    (error: unknown) => {
+      throw explainAbsence(error, config)
+    },
+  )
   const names = dryRun ? pending.map((step) => step.name) : applied
   if (json) say({ applied, pending: flags.sql ? pending : pending.map((step) => step.name) })
   else if (flags.sql) for (const step of pending) say(`-- ${step.name}\n${step.sql.trimEnd()}\n`)

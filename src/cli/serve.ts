@@ -12,6 +12,7 @@ import type { TaskTree } from '../tasks/registry.ts'
 import { readConfigFile } from './config-file.ts'
 import { findDatabase } from './database.ts'
 import { watchForEnd } from './ending.ts'
+import { keepYoungSmall, settleMemory } from './memory.ts'
 import { readSettings, type Flags, type Settings } from './options.ts'
 import { openJournal } from './start/journal.ts'
 import { joinSupervisor, type Go, type Link } from './start/link.ts'
@@ -46,6 +47,7 @@ export async function serve(
   flags: ServeFlags,
   begin: (setting: Setting) => Promise<Service>,
 ): Promise<never> {
+  keepYoungSmall()
   const link = flags.supervised ? await joinSupervisor() : null
   try {
     const { config, tasks, json } = link ? await supervisedSettings(link) : await readSettings(flags, true)
@@ -59,6 +61,7 @@ export async function serve(
     const starting = begin({ config, tasks, log, go: () => findPlace(config, link) })
     const service = await Promise.race([starting, ending.asked.then(() => null)])
     if (!service) process.exit(EXIT.done)
+    settleMemory({ mayGrow: role === 'api' })
     link?.ready(service.url)
     if (json) say(service.document)
     const graceMs = await ending.asked

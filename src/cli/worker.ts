@@ -1,11 +1,7 @@
 /**
  * `rowbeat worker`: runs tasks until it is stopped. On SIGTERM it claims no more, lets what runs end within the grace,
  * hands back the rest uncounted and exits 0; a second signal hands back at once.
- *
- * Its memory: a short-lived object per run makes Node grow its young generation to 64 MB, which is then never given
- * back. Told not to grow it, a worker stays where it began, at no cost that could be measured in runs a second.
  */
-import { setFlagsFromString } from 'node:v8'
 import { ConfigError } from '../errors.ts'
 import { loadTasks } from './modules.ts'
 import { serve, type ServeFlags, type Service, type Setting } from './serve.ts'
@@ -16,7 +12,6 @@ export interface WorkerFlags extends ServeFlags {
 }
 
 export async function work(flags: WorkerFlags): Promise<number> {
-  setFlagsFromString('--semi-space-growth-factor=1')
   return await serve('worker', flags, (setting) => beginWork(setting, flags))
 }
 

@@ -6,7 +6,7 @@ import { mayDo, requireScope, type Caller } from '../auth/scopes.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { toQueryable } from '../db/handle.ts'
 import { EnqueueError, ResultError } from '../errors.ts'
-import { buildBody, checkInput, type EnqueueOptions, type RunBody } from '../queue/enqueue.ts'
+import { buildBody, checkInput, type EnqueueOptions } from '../queue/enqueue.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import type { RunDocument } from '../results/run.ts'
 import { readRunPage, type RunPage, type RunQuery } from './run-page.ts'
@@ -63,7 +63,8 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
   return Object.freeze({
     async enqueue(caller: Caller, { task, input, options, extra }: RunRequest) {
       requireScope(caller, 'runs:write')
-      const body: RunBody = Object.assign(await buildBody(rowbeat.tasks, task, input, options), extra)
+      const body = await buildBody(rowbeat.tasks, task, input, options)
+      Object.assign(body.fields, extra)
       if (!rowbeat.tasks.has(task)) await checkUnregistered(task, input)
       const [sent] = await rowbeat.send([body])
       const run = await require(sent!.id)

@@ -47,8 +47,12 @@ export interface EnqueueOptions {
   parent?: string
 }
 
-/** A run as it is asked for over the wire. */
-export type RunBody = Record<string, unknown> & { task: string }
+/** A run as it is asked for: the fields of POST /v1/runs, and the text of its input, which is made once. */
+export interface RunBody {
+  fields: Record<string, unknown> & { task: string }
+  /** JSON text; undefined is {}. */
+  input: string | undefined
+}
 
 const OPTION_KEYS: Record<keyof EnqueueOptions, string> = {
   queue: 'queue',
@@ -77,8 +81,8 @@ const OPTION_KEYS: Record<keyof EnqueueOptions, string> = {
 export async function buildBody(
   tasks: Registry,
   target: Task | string,
-  input: unknown,
-  options: EnqueueOptions = {},
+  given: unknown,
+  options?: EnqueueOptions,
 ): Promise<RunBody> {
   const known = isTask(target) ? target : tasks.get(target)
   const name = isTask(target) ? target.name : target
@@ -89,30 +93,31 @@ export async function buildBody(
     )
   }
   const fields = optionFields(options)
-  const value = await checkInput(known, name, input)
-  const body: RunBody = { task: name, ...(known ? taskDefaults(known, value) : {}), ...fields }
-  if (value !== undefined) body.input = value
-  return body
+  const input = await checkInput(known, name, given)
+  if (!known) return { fields: { task: name, ...fields }, input }
+  return { fields: { task: name, ...taskDefaults(known, input), ...fields }, input }
 }
 
 /**
- * Answers the input as the worker will get it, a copy that went through JSON. Throws RB_INPUT_INVALID, with a pointer for
- * each fault, unless it can be stored and the task accepts it.
+ * Answers the JSON text of an input, undefined when there is none. Throws RB_INPUT_INVALID, with a pointer for each fault,
+ * unless it can be stored and the task accepts it as the worker will get it, that is, after it went through JSON.
  */
-export async function checkInput(known: Task | undefined, name: string, input: unknown): Promise<unknown> {
-  const stored = storableText(input, '/input')
-  if ('fault' in stored)
-    refuseInput(
-      name,
-      [stored.fault],
-      / larger than /.test(stored.fault.detail) ? 'RB_INPUT_TOO_LARGE' : 'RB_INPUT_INVALID',
-    )
-  const value: unknown = typeof input === 'object' && 'text' in stored ? JSON.parse(stored.text) : input
-  if (!known?.input) return value
-  const pending = known.input.check(value === undefined ? {} : value)
+export async function checkInput(
+  known: Task | undefined,
+  name: string,
+  given: unknown,
+): Promise<string | undefined> {
+  const stored = storableText(given, '/input')
+  if ('fault' in stored) {
+    const tooLarge = / larger than /.test(stored.fault.detail)
+    refuseInput(name, [stored.fault], tooLarge ? 'RB_INPUT_TOO_LARGE' : 'RB_INPUT_INVALID')
+  }
+  const text = given === undefined ? undefined : stored.text
+  if (!known?.input) return text
+  const pending = known.input.check(text === undefined ? {} : JSON.parse(text))
   const checked = pending instanceof Promise ? await pending : pending
   if ('faults' in checked) refuseInput(name, checked.faults)
-  return value
+  return text
 }
 
 function refuseInput(name: string, faults: Fault[], code = 'RB_INPUT_INVALID'): never {
@@ -121,11 +126,15 @@ function refuseInput(name: string, faults: Fault[], code = 'RB_INPUT_INVALID'): 
 }
 
 /** Only what differs from the defaults of SQL travels: most bodies are a task and its input. */
-function taskDefaults({ options }: Task, input: unknown): Record<string, unknown> {
+function taskDefaults({ options }: Task, input: string | undefined): Record<string, unknown> {
   const fields: Record<string, unknown> = {}
   if (options.queue && options.queue !== 'default') fields.queue = options.queue
   if (options.priority) fields.priority = options.priority
-  const attempts = attemptsOf(options, input)
+  const { attemptsMax } = options
+  const attempts = attemptsOf(
+    options,
+    typeof attemptsMax === 'function' && input ? JSON.parse(input) : undefined,
+  )
   if (attempts !== 1) fields.attempts_max = attempts
   if (options.timeLimit !== undefined) fields.time_limit = durationMs(options.timeLimit, 'timeLimit') / 1000
   if (options.softTimeLimit !== undefined)
@@ -134,7 +143,8 @@ function taskDefaults({ options }: Task, input: unknown): Record<string, unknown
   return fields
 }
 
-function optionFields(options: EnqueueOptions): Record<string, unknown> {
+function optionFields(options: EnqueueOptions | undefined): Record<string, unknown> | undefined {
+  if (!options) return undefined
   const fields: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(options)) {
     const field = Object.hasOwn(OPTION_KEYS, key) ? OPTION_KEYS[key as keyof EnqueueOptions] : undefined
@@ -195,12 +205,17 @@ function refuseOption(pointer: string, detail: string): never {
 /** Sends bodies in the handle's transaction; Postgres's refusals come back as EnqueueError. */
 export async function sendBodies(db: Queryable, bodies: readonly RunBody[]): Promise<Enqueued[]> {
   try {
-    return await enqueueRuns(db, JSON.stringify(bodies))
+    return await enqueueRuns(db, `[${bodies.map(toText).join(',')}]`)
   } catch (error) {
     const explained = explainRefusal(error)
     const at = (error as { detail?: string }).detail ?? ''
     throw bodies.length > 1 && /^\d+$/.test(at) ? refusedAt(explained, Number(at)) : explained
   }
+}
+
+function toText({ fields, input }: RunBody): string {
+  const text = JSON.stringify(fields)
+  return input === undefined ? text : `${text.slice(0, -1)},"input":${input}}`
 }
 
 /** The refusal of one of many, with its index in message and pointers. */

@@ -126,82 +126,98 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
   }
 }
 
-export function createRunHandle<Result>(
-  reader: RunReader,
-  given: string,
-  created: boolean,
-): RunHandle<Result> {
-  // As PostgreSQL writes it: notifications name runs so.
-  const id = String(given).toLowerCase()
-  const require = async (): Promise<RunDocument> => {
-    const run = await reader.read(id)
-    if (!run)
-      throw new ResultError(
-        'RB_RUN_NOT_FOUND',
-        `run ${id} is unknown: it was never enqueued, was rolled back, or its result expired.`,
-      )
-    return run
+export function createRunHandle<Result>(reader: RunReader, id: string, created: boolean): RunHandle<Result> {
+  return new Handle<Result>(reader, id, created)
+}
+
+/** A class, not a record of closures: ten thousand are made a second, and most are asked for their id only. */
+class Handle<Result> implements RunHandle<Result> {
+  readonly id: string
+  readonly created: boolean
+  readonly #reader: RunReader
+
+  constructor(reader: RunReader, id: string, created: boolean) {
+    // As PostgreSQL writes it: notifications name runs so.
+    this.id = String(id).toLowerCase()
+    this.created = created
+    this.#reader = reader
   }
-  /** Who waits does not mind a server that restarts: after a first good look, a lost connection is no news. */
-  const lookAgain = async (last: RunDocument | null): Promise<RunDocument> => {
+
+  async get(): Promise<Run<Result> | null> {
+    const run = await this.#reader.read(this.id)
+    return run && toRun<Result>(run)
+  }
+
+  async state(): Promise<RunState> {
+    return (await this.#require()).state
+  }
+
+  async result({ timeout = '1 minute' }: { timeout?: Duration } = {}): Promise<Result> {
+    const timeoutMs = durationMs(timeout, 'timeout')
+    const deadline = monotonicMs() + timeoutMs
+    const hints = this.#reader.follow(this.id)
     try {
-      return await require()
+      for (let run: RunDocument | null = null; ;) {
+        run = await this.#lookAgain(run)
+        if (run.state === 'SUCCESS') return run.result as Result
+        if (isFinished(run.state)) throw rebuildError(run)
+        const left = deadline - monotonicMs()
+        if (left <= 0) {
+          throw new ResultError(
+            'RB_RESULT_TIMEOUT',
+            `run ${this.id} is ${run.state} and had no result within ${timeoutMs / 1000} s: wait longer, or look at it later.`,
+          )
+        }
+        await hints.next(Math.ceil(left))
+      }
+    } finally {
+      hints.close()
+    }
+  }
+
+  async *watch({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Run<Result>, void, void> {
+    const hints = this.#reader.follow(this.id)
+    try {
+      for (let run: RunDocument | null = null, last = ''; !signal?.aborted;) {
+        run = await this.#lookAgain(run)
+        const text = JSON.stringify(run)
+        if (text !== last) yield toRun<Result>(run)
+        last = text
+        if (isFinished(run.state)) return
+        await hints.next(POLL_MS, signal)
+      }
+    } finally {
+      hints.close()
+    }
+  }
+
+  async forget(): Promise<void> {
+    if (await this.#reader.forget(this.id)) return
+    const run = await this.#require()
+    throw new ResultError(
+      'RB_RUN_LIVE',
+      `run ${this.id} is ${run.state}: only a finished run can be forgotten.`,
+    )
+  }
+
+  async #require(): Promise<RunDocument> {
+    const run = await this.#reader.read(this.id)
+    if (run) return run
+    throw new ResultError(
+      'RB_RUN_NOT_FOUND',
+      `run ${this.id} is unknown: it was never enqueued, was rolled back, or its result expired.`,
+    )
+  }
+
+  /** Who waits does not mind a server that restarts: after a first good look, a lost connection is no news. */
+  async #lookAgain(last: RunDocument | null): Promise<RunDocument> {
+    try {
+      return await this.#require()
     } catch (error) {
       if (last && error instanceof StoreError) return last
       throw error
     }
   }
-  return Object.freeze({
-    id,
-    created,
-    async get() {
-      const run = await reader.read(id)
-      return run && toRun<Result>(run)
-    },
-    state: async () => (await require()).state,
-    result: async (options: { timeout?: Duration } = {}) => {
-      const timeoutMs = durationMs(options.timeout ?? '1 minute', 'timeout')
-      const deadline = monotonicMs() + timeoutMs
-      const hints = reader.follow(id)
-      try {
-        for (let run: RunDocument | null = null; ;) {
-          run = await lookAgain(run)
-          if (run.state === 'SUCCESS') return run.result as Result
-          if (isFinished(run.state)) throw rebuildError(run)
-          const left = deadline - monotonicMs()
-          if (left <= 0) {
-            throw new ResultError(
-              'RB_RESULT_TIMEOUT',
-              `run ${id} is ${run.state} and had no result within ${timeoutMs / 1000} s: wait longer, or look at it later.`,
-            )
-          }
-          await hints.next(Math.ceil(left))
-        }
-      } finally {
-        hints.close()
-      }
-    },
-    async *watch({ signal }: { signal?: AbortSignal } = {}) {
-      const hints = reader.follow(id)
-      try {
-        for (let run: RunDocument | null = null, last = ''; !signal?.aborted;) {
-          run = await lookAgain(run)
-          const text = JSON.stringify(run)
-          if (text !== last) yield toRun<Result>(run)
-          last = text
-          if (isFinished(run.state)) return
-          await hints.next(POLL_MS, signal)
-        }
-      } finally {
-        hints.close()
-      }
-    },
-    async forget() {
-      if (await reader.forget(id)) return
-      const run = await require()
-      throw new ResultError('RB_RUN_LIVE', `run ${id} is ${run.state}: only a finished run can be forgotten.`)
-    },
-  })
 }
 
 /** The stored error as an error of ours: its name, message and stack are data, no class is ever revived by name. */

@@ -6,12 +6,22 @@
 import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
 import type { ProgressRow } from '../db/statements/workers.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, RowbeatError } from '../errors.ts'
 import { storableValue } from '../json.ts'
 import type { Context, RunInfo, RunLog } from '../tasks/context.ts'
 import type { RunEvents } from './events.ts'
 import type { ClaimedJob } from './job.ts'
 import { LINES_MAX, type Recorder } from './recorder.ts'
+
+/** Why the signal of a run aborts when its worker stops. */
+export class Stopping extends RowbeatError {
+  constructor() {
+    super(
+      'RB_WORKER_STOPPING',
+      'the worker is shutting down; the run will be handed back and start elsewhere.',
+    )
+  }
+}
 
 /** What all runs of a worker share. */
 export interface Surroundings {
@@ -95,6 +105,11 @@ export class Active implements Context {
     const { current, total, meta } = this.#last
     const percent = total ? Math.round((1000 * current) / total) / 10 : null
     return { current, total, percent, meta, at: new Date(nowMs()).toISOString() }
+  }
+
+  /** It was asked to stop because its worker stops. */
+  get isStopping(): boolean {
+    return this.#aborted instanceof Stopping
   }
 
   /** Asks the handler to stop; the reason is what its signal says. */

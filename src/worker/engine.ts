@@ -22,6 +22,8 @@ const HOLD_MS = 500
 /** A claim loop that asked for nothing for so long, with slots free, is stuck. */
 const STUCK_MS = 30_000
 const STALE_MS = 5_000
+/** After a claim whose answer was lost: until its rows are old enough to be told from those of a claim under way. */
+const DOUBT_MS = 10_000
 
 export interface LaneOptions {
   queue: string
@@ -36,6 +38,8 @@ export interface LaneOptions {
   run(job: ClaimedJob, pool: string): void | Promise<void>
   /** null: go on; else wait: too many outcomes are not yet durable. */
   pressure(): Promise<void> | null
+  /** Jobs whose outcome is on its way to the store: ended, and still ours. */
+  unflushed(): readonly string[]
   /** Milliseconds since the last confirmed heartbeat. */
   staleMs(): number
   /** Makes the lane's pools durable in the registry: before that nothing is claimed, or a crash would leave rows nobody sweeps. */
@@ -67,7 +71,7 @@ export function createLane(options: LaneOptions): Lane {
   let quieted = false
   let movedAt = monotonicMs()
   let roomWaiters: (() => void)[] = []
-  let claimFailed = false
+  let doubtUntil = 0
   let admitted: Promise<void> | null = null
   const pools: string[] = []
   let checkingOwned: Promise<void> | null = null
@@ -105,7 +109,7 @@ export function createLane(options: LaneOptions): Lane {
       doorbell.claimed(jobs.length)
     },
     claimFailed(): void {
-      claimFailed = true
+      doubtUntil = monotonicMs() + DOUBT_MS
     },
     returned(ids: readonly string[]): void {
       for (const id of ids) {
@@ -196,7 +200,8 @@ export function createLane(options: LaneOptions): Lane {
       held.clear()
       if (quieted) break
       events.emit('lane:restarted', { queue, error })
-      if (id) await handBack(db, [id], [...known]).catch(() => {})
+      // When that fails, check() finds them.
+      if (id) await handBack(db, [id], [...known, ...options.unflushed()]).catch(() => {})
       if (monotonicMs() - began > 30_000) failures = 0
       await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random()))
     }
@@ -217,9 +222,8 @@ export function createLane(options: LaneOptions): Lane {
     nudge,
     async check() {
       if (!pool || quieted) return
-      if (claimFailed || Math.random() < 0.1) {
-        claimFailed = false
-        const runs = await reclaimUnreceived(db, pool.id, [...known])
+      if (monotonicMs() < doubtUntil || Math.random() < 0.1) {
+        const runs = await reclaimUnreceived(db, pools, [...known, ...options.unflushed()])
         if (runs > 0) {
           events.emit('worker:reclaimed', { runs })
           nudge()

@@ -14,6 +14,7 @@ import { begin, isTransient, toQueryable, type DatabaseHandle } from '../db/hand
 import { finishRuns, type FinishRow } from '../db/statements/jobs.ts'
 import { RowbeatError } from '../errors.ts'
 import type { Checked } from '../tasks/schema.ts'
+import { Discard, Retry, Snooze } from '../tasks/signals.ts'
 import { attemptsOf, type Task } from '../tasks/task.ts'
 import { Active, type Surroundings } from './active.ts'
 import type { ClaimedJob } from './job.ts'
@@ -40,8 +41,8 @@ export interface Workshop extends Surroundings {
   onStart(active: Active): void
 }
 
-/** `stored`: the outcome is durable already (transactional), or refused (null row). */
-export type Executed = { row: FinishRow; stored: boolean } | { row: null; stored: true }
+/** `stored`: the outcome is durable already (transactional), or refused (null row). Neither: it did not end and is to go back, uncounted. */
+export type Executed = { row: FinishRow; stored: boolean } | { row: null; stored: boolean }
 
 /** The try under way: who, how often, since when. */
 interface Trying {
@@ -62,7 +63,7 @@ export function execute(
 ): Executed | Promise<Executed> {
   const { payload } = job
   const attempt = (payload.attempt ?? 0) + 1
-  const allowed = payload.attempts_max ?? attemptsOf(task.options, payload.input)
+  const allowed = payload.attempts_max ?? countAllowed(task, payload.input)
   const trying: Trying = { shop, task, job, pool, attempt, allowed, startedMs: nowMs() }
   if (payload.expires_at && Date.parse(payload.expires_at) <= trying.startedMs) {
     return { row: { ...toRow(trying, expired), attempt: attempt - 1, started: undefined }, stored: false }
@@ -70,6 +71,15 @@ export function execute(
   if (!task.input) return perform(trying, payload.input)
   const checked = checkInput(task, payload.input)
   return checked instanceof Promise ? checked.then((done) => accept(trying, done)) : accept(trying, checked)
+}
+
+/** `attemptsMax` may be the user's function, and an input from SQL came unchecked. */
+function countAllowed(task: Task, input: unknown): number {
+  try {
+    return attemptsOf(task.options, input)
+  } catch {
+    return 1
+  }
 }
 
 function checkInput(task: Task, value: unknown): Checked | Promise<Checked> {
@@ -98,10 +108,10 @@ function perform(trying: Trying, input: unknown): Executed | Promise<Executed> {
     if (!(returned instanceof Promise)) return ended(trying, active, succeed(returned))
     return returned.then(
       (value) => ended(trying, active, succeed(value)),
-      (thrown: unknown) => ended(trying, active, fail(thrown, toTry(trying), trying.shop.random)),
+      (thrown: unknown) => failed(trying, active, thrown),
     )
   } catch (thrown) {
-    return ended(trying, active, fail(thrown, toTry(trying), trying.shop.random))
+    return failed(trying, active, thrown)
   }
 }
 
@@ -121,9 +131,8 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
   } catch (thrown) {
     if (thrown instanceof LeaseLost) return { row: null, stored: true }
     // COMMIT may have happened with its answer lost: then the job row is gone, this outcome finds nothing, and the result stands.
-    const again: Outcome = { state: 'PARK', reason: 'retry', delay: 0 }
-    const outcome = row && isTransient(thrown) ? again : fail(thrown, toTry(trying), shop.random)
-    return { row: toRow(trying, outcome, active), stored: false }
+    if (row && isTransient(thrown)) return ended(trying, active, { state: 'PARK', reason: 'retry', delay: 0 })
+    return failed(trying, active, thrown)
   }
 }
 
@@ -136,7 +145,14 @@ function beginTry(
   return active
 }
 
-function ended(trying: Trying, active: Active, outcome: Outcome): Executed {
+/** What is thrown after the worker asked to stop says nothing about the run, unless it is a signal of the handler's own. */
+function failed(trying: Trying, active: Active | undefined, thrown: unknown): Executed {
+  const meant = thrown instanceof Retry || thrown instanceof Snooze || thrown instanceof Discard
+  if (active?.isStopping && !meant) return { row: null, stored: false }
+  return ended(trying, active, fail(thrown, toTry(trying), trying.shop.random))
+}
+
+function ended(trying: Trying, active: Active | undefined, outcome: Outcome): Executed {
   return { row: toRow(trying, outcome, active), stored: false }
 }
 

@@ -26,6 +26,8 @@ export interface Flusher {
   readonly pending: number
   /** Resolves once fewer than the bound are pending: claims wait for it. */
   room(): Promise<void> | null
+  /** The jobs of outcomes not yet durable: still ours, though they no longer run. */
+  jobs(): string[]
   /** Resolves when nothing is pending. */
   drained(): Promise<void>
 }
@@ -44,6 +46,7 @@ export function createFlusher(
   let queue: Ended[] = []
   let flights = 0
   let flying = 0
+  const batches = new Set<readonly Ended[]>()
   let armed = false
   let waiters: { below: number; go: () => void }[] = []
 
@@ -60,9 +63,11 @@ export function createFlusher(
       const batch = queue.splice(0, BATCH_MAX)
       flights++
       flying += batch.length
+      batches.add(batch)
       void flush(db, worker, batch, events, false).finally(() => {
         flights--
         flying -= batch.length
+        batches.delete(batch)
         if (batch.some(({ row }) => row.state === 'PARK')) onParked()
         wake()
         arm()
@@ -85,6 +90,7 @@ export function createFlusher(
       return pending()
     },
     room: () => (pending() < PENDING_MAX ? null : wait(PENDING_MAX / 2)),
+    jobs: () => [...batches, queue].flatMap((batch) => batch.map(({ row }) => row.job)),
     drained: async () => {
       if (pending() > 0) await wait(0)
     },

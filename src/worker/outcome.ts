@@ -27,7 +27,7 @@ export interface Try {
 export type Outcome = Pick<FinishRow, 'state' | 'reason' | 'result' | 'error' | 'delay' | 'patch' | 'outcome'>
 
 export function succeed(value: unknown): Outcome {
-  const stored = storableText(value, '/result')
+  const stored = checkResult(value)
   if ('text' in stored) return { state: 'SUCCESS', result: value }
   const error = describe(
     'OutcomeNotStorable',
@@ -35,6 +35,15 @@ export function succeed(value: unknown): Outcome {
     'RB_RESULT_INVALID',
   )
   return { state: 'FAILURE', reason: 'error', error, outcome: 'failed' }
+}
+
+/** What it returned may throw while it is looked at: a getter, a toJSON. */
+function checkResult(value: unknown): ReturnType<typeof storableText> {
+  try {
+    return storableText(value, '/result')
+  } catch (error) {
+    return { fault: { pointer: '/result', detail: `threw while it was read: ${errorData(error).message}` } }
+  }
 }
 
 /** `thrown` -> the outcome; `random` in [0, 1) is the jitter. */

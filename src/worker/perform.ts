@@ -30,7 +30,7 @@ export interface PerformerOptions {
   flusher: Flusher
   announce(run: Listed): Promise<void>
   unannounce(run: string): void
-  /** False once this worker was declared dead under that pool. */
+  /** False once this worker was declared dead under that pool, or stops. */
   isOurs(pool: string): boolean
 }
 
@@ -64,6 +64,8 @@ export function createPerformer(options: PerformerOptions): Performer {
     settle(executed, job.key, task.name, pool)
   }
   const settle = (executed: Executed, run: string, task: string, pool: string): void => {
+    // Asked to stop and did: it stays active, and goes back with those that did not.
+    if (executed.row === null && !executed.stored) return
     active.delete(run)
     recorder.forget(run)
     if (executed.row === null) return void events.emit('run:refused', { run, task })
@@ -80,11 +82,11 @@ export function createPerformer(options: PerformerOptions): Performer {
   ): Promise<void> => {
     await admitted
     try {
-      if (job.attempts === 1) return await perform(job, pool)
-      await options.announce(toListed(job, nowMs()))
+      if (job.attempts > 1) await options.announce(toListed(job, nowMs()))
+      // Declared dead, or stopping, while it waited: the run is for somebody else.
       if (options.isOurs(pool)) await perform(job, pool)
-      options.unannounce(job.key)
     } finally {
+      if (job.attempts > 1) options.unannounce(job.key)
       crowd.leave(alone)
     }
   }

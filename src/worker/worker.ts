@@ -28,7 +28,7 @@ import { ConfigError, RowbeatError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { createRegistry, type TaskTree } from '../tasks/registry.ts'
 import { QUEUE_NAME } from '../tasks/task.ts'
-import type { Active } from './active.ts'
+import { Stopping, type Active } from './active.ts'
 import { createLane, type Lane } from './engine.ts'
 import { createEvents, type RunEvents } from './events.ts'
 import { createFlusher } from './flusher.ts'
@@ -78,14 +78,6 @@ const STEADY_MS = 5000
 const ORPHANS_MS = 20_000
 const UPKEEP_MS = 3_600_000
 
-class Stopping extends RowbeatError {
-  constructor() {
-    super(
-      'RB_WORKER_STOPPING',
-      'the worker is shutting down; the run will be handed back and start elsewhere.',
-    )
-  }
-}
 class LeaseLost extends RowbeatError {
   constructor() {
     super('RB_LEASE_LOST', 'this worker was declared dead; the run belongs to another now.')
@@ -125,7 +117,7 @@ export function createWorker(options: WorkerOptions): Worker {
     flusher,
     announce: (run) => heart!.announce(run),
     unannounce: (run) => heart!.forget(run),
-    isOurs: (poolId) => lanes.some((lane) => lane.pools().includes(poolId)),
+    isOurs: (poolId) => state.phase === 'running' && lanes.some((lane) => lane.pools().includes(poolId)),
   })
   const { active } = performer
   const state = {
@@ -139,6 +131,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let heart: Heartbeat | null = null
   let dispatcher: Dispatcher | null = null
   let listener: Listener | null = null
+  let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
   const row = () => ({
@@ -177,8 +170,6 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const start = async (): Promise<void> => {
-    if (state.phase !== 'new')
-      throw new ConfigError('this worker was started already: make another with createWorker.')
     try {
       await requireMigrated(options.databaseUrl, prepare)
       await checkQueue(db)
@@ -190,6 +181,7 @@ export function createWorker(options: WorkerOptions): Worker {
       )
       await registerWorker(db, row())
     } catch (error) {
+      state.phase = 'stopped'
       await pools.end()
       throw explainDatabaseError(error, options.databaseUrl)
     }
@@ -214,6 +206,7 @@ export function createWorker(options: WorkerOptions): Worker {
         events,
         run: performer.run,
         pressure: () => flusher.room(),
+        unflushed: () => flusher.jobs(),
         staleMs: () => heart!.staleMs(),
         admit: register,
       }),
@@ -263,6 +256,9 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const shutDown = async (): Promise<void> => {
+    // Asked while it starts: what is half made cannot be taken down.
+    await started?.catch(() => {})
+    if (state.phase === 'stopped') return
     if (state.phase === 'new') {
       state.phase = 'stopped'
       await pools.end()
@@ -309,7 +305,11 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     name,
     events,
-    start,
+    async start() {
+      if (started || stopped)
+        throw new ConfigError('this worker was started already: make another with createWorker.')
+      await (started = start())
+    },
     stop({ grace = '25s' }: { grace?: Duration } = {}) {
       state.deadline = Math.min(state.deadline, monotonicMs() + durationMs(grace, 'grace'))
       return (stopped ??= shutDown())

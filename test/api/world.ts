@@ -60,7 +60,11 @@ type Owner = Parameters<typeof setup>[0]
 
 export async function serve(
   t: Owner,
-  options: Partial<ApiOptions> & { requestTimeoutMs?: number } = {},
+  options: Partial<ApiOptions> & {
+    requestTimeoutMs?: number
+    /** Before the routes are registered. */
+    prepare?: (app: FastifyInstance) => void
+  } = {},
 ): Promise<World> {
   const bundle = await setup(t)
   const rowbeat = options.rowbeat ?? createRowbeat({ db: bundle.sql, tasks: TASKS })
@@ -69,7 +73,9 @@ export async function serve(
     { level: 'debug' },
     { write: (line: string) => void said.push(JSON.parse(line) as Record<string, unknown>) },
   )
-  const app = createServer({ version: '1.2.3', ...options, rowbeat, logger })
+  const { prepare, ...rest } = options
+  const app = createServer({ version: '1.2.3', ...rest, rowbeat, logger })
+  prepare?.(app)
   t.teardown(async () => {
     await app.close()
     await rowbeat.close()

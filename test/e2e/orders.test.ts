@@ -71,8 +71,10 @@ t.test(
     const refused = await order(world, 'refused@example.net')
     t.match(refused, { status: 500, body: { detail: /Try again/ } })
     t.notMatch(JSON.stringify(refused), /insert into|check constraint/i)
-    await world.admin`revoke insert on all tables in schema rowbeat_queue from rowbeat`
     t.strictSame([...(await world.sql`select from rowbeat.runs`)], [])
+    await world.admin`alter schema rowbeat rename to elsewhere`
+    t.match(await order(world, 'ada@example.net'), { status: 500 })
+    t.strictSame([...(await world.sql`select from examples.orders`)], [])
   },
 )
 

@@ -16,7 +16,6 @@ t.test('an empty environment gives the defaults, frozen', (t) => {
     graceMs: 25_000,
     logLevel: 'info',
     prepare: true,
-    hotLimit: 20_000,
     app: null,
     smtpUrl: null,
   })
@@ -40,7 +39,6 @@ t.test('a variable that is there but empty counts as not there: compose files pa
     'ROWBEAT_GRACE',
     'ROWBEAT_LOG_LEVEL',
     'ROWBEAT_PREPARE',
-    'ROWBEAT_HOT_LIMIT',
     'ROWBEAT_ADMIN_EMAIL',
     'ROWBEAT_ADMIN_PASSWORD',
     'SMTP_URL',
@@ -78,7 +76,6 @@ const WRONG: [Record<string, string>, RegExp][] = [
   [{ ROWBEAT_RESULT_RETENTION: 'for ever' }, /^ROWBEAT_RESULT_RETENTION is "for ever"/],
   [{ ROWBEAT_LOG_LEVEL: 'loud' }, /^ROWBEAT_LOG_LEVEL is "loud": use one of trace, /],
   [{ ROWBEAT_PREPARE: 'no' }, /^ROWBEAT_PREPARE is "no": use one of true, false/],
-  [{ ROWBEAT_HOT_LIMIT: '5' }, /^ROWBEAT_HOT_LIMIT is "5"/],
   [{ DATABASE_URL: 'mysql://localhost/x' }, /^DATABASE_URL must begin with postgres:/],
   [{ ROWBEAT_QUEUES: 'High' }, /^queues: "High" is not understood/],
   [{ ROWBEAT_QUEUES: 'high:0' }, /^queues: "high:0" is not understood/],

@@ -22,7 +22,11 @@ export const FLOORS = FLOOR_NAMES.split(' ')
 const STRANGERS = ['worker|beat', 'worker|api', 'metrics|api', 'api|admin']
 const PURE = ['tasks', 'flows', 'schedules']
 /** Where reading starts: what nobody of us imports, but a user, the command line or a glob does. */
-const ENTRANCES = [/^src\/index\.ts$/, /^src\/cli\/main\.ts$/, /^src\/examples\/\w+\/(tasks|routes)\.ts$/]
+const ENTRANCES = [
+  /^src\/index\.ts$/,
+  /^src\/cli\/main\.ts$/,
+  /^src\/examples\/(app|\w+\/tasks|\w+\/routes)\.ts$/,
+]
 const COLUMNS = 110
 const FILE_LINES = 400
 const FUNCTION_LINES = 70
@@ -31,8 +35,8 @@ interface Import {
   /** A path of the tree, or the package as written. */
   readonly target: string
   readonly line: number
-  /** `import type`: gone when it runs. */
-  readonly isType: boolean
+  /** `import type`, or another process's or thread's file: it does not load this one's modules. */
+  readonly isLoose: boolean
 }
 
 interface Source {
@@ -104,7 +108,8 @@ const RULES: Record<string, Rule> = {
     path === 'src/db/statements/jobs.ts'
       ? []
       : matches(text, /\b_private_\w*/g, 'only drizzle/ and src/db/statements/jobs.ts name it'),
-  'process.env': (source) => (source.path === 'src/config.ts' ? [] : members(source, 'process', /^env$/)),
+  'process.env': (source) =>
+    source.path === 'src/config.ts' || source.floor === 'examples' ? [] : members(source, 'process', /^env$/),
   'process.exit': (source) =>
     source.floor === 'cli' ? [] : members(source, 'process', /^(exit|on|once|addListener|exitCode)$/),
   console: (source) => (isOneOf(source.floor, 'cli', 'examples') ? [] : members(source, 'console', /./)),
@@ -159,7 +164,7 @@ const SQL = new RegExp(`^\\s*(/\\*.*?\\*/\\s*)?(${WORDS}|${WORDS.toUpperCase()})
 /** One finding for each ring of files that need each other to run; types may know each other. */
 function findCycles(sources: readonly Source[]): Finding[] {
   const needs = ({ imports }: Source): string[] =>
-    imports.filter(({ isType }) => !isType).map(({ target }) => target)
+    imports.filter(({ isLoose }) => !isLoose).map(({ target }) => target)
   const imports = new Map(sources.map((source) => [source.path, needs(source)]))
   const done = new Set<string>()
   const found: Finding[] = []
@@ -197,14 +202,15 @@ function parse(path: string, text: string): Source {
 }
 
 function importsOf(source: Source): Import[] {
-  const types = new Set(collect(source, (node) => (isTypeImport(node) ? '' : null)).map(([line]) => line))
+  const loose = new Set(collect(source, (node) => (isLoose(node) ? '' : null)).map(([line]) => line))
   return collect(source, importedBy).map(([line, named]) => {
     const target = named.startsWith('.') ? new URL(named, `file:///${source.path}`).pathname.slice(1) : named
-    return { line, target, isType: types.has(line) }
+    return { line, target, isLoose: loose.has(line) }
   })
 }
 
-function isTypeImport(node: ts.Node): boolean {
+function isLoose(node: ts.Node): boolean {
+  if (ts.isNewExpression(node)) return isLoading(node)
   if (ts.isImportDeclaration(node)) return node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
   return ts.isExportDeclaration(node) && node.isTypeOnly
 }

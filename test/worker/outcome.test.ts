@@ -29,6 +29,26 @@ t.test('what a handler returned decides between SUCCESS and FAILURE', async (t) 
     ['a function', () => {}, 'FAILURE', /function/],
     ['a Map', new Map(), 'FAILURE', /Map/],
     ['a cycle', cycle, 'FAILURE', /cycle/],
+    [
+      'a getter that throws',
+      {
+        get a() {
+          throw new Error('looked')
+        },
+      },
+      'FAILURE',
+      /threw while it was read: looked/,
+    ],
+    [
+      'a toJSON that throws',
+      {
+        toJSON() {
+          throw new Error('asked')
+        },
+      },
+      'FAILURE',
+      /asked/,
+    ],
     ['two megabytes', 'x'.repeat(2_000_000), 'FAILURE', /larger than/],
   ]
   for (const [name, value, state, words] of cases) {

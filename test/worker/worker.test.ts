@@ -74,10 +74,10 @@ t.test('every fate of a run', async (t) => {
   })
 
   await t.test('an error is a FAILURE with its name, stack and cause', async (t) => {
-    const { id } = await start({ fate: 'fail', message: 'boom \u0000' })
+    const { id } = await start({ fate: 'fail', message: 'boom' })
     const expected = {
       name: 'TypeError',
-      message: 'boom \ufffd',
+      message: 'boom',
       stack: /test\/helpers\/tasks\.ts:\d+/,
       cause: { message: 'the cause' },
     }
@@ -222,7 +222,7 @@ t.test('every fate of a run', async (t) => {
 
 async function progressAndLogs(t: Test, rowbeat: Rowbeat, sql: postgres.Sql): Promise<void> {
   await t.test('progress is seen while it runs and kept in the result', async (t) => {
-    const run = await rowbeat.enqueue(talker, { ms: 700 })
+    const run = await rowbeat.enqueue(talker, { ms: 1800 })
     const seen = await until('its progress is seen', async () => {
       const found = await run.get()
       return found?.state === 'PROGRESS' && found

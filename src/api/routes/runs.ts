@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RunControl } from '../../control/runs.ts'
-import { EnqueueError, ResultError, type Fault } from '../../errors.ts'
+import { EnqueueError, RequestError, ResultError, type Fault } from '../../errors.ts'
 import { isFinished } from '../../results/run.ts'
 import { bearerOf, callerOf } from '../guard.ts'
 import { readRunBody, UUID } from '../run-body.ts'
@@ -19,6 +19,11 @@ export const BODY_BYTES_MAX = 1_048_576 + 131_072
 export function runRoutes(app: FastifyInstance, control: RunControl, streams: Streams): void {
   app.post('/v1/runs', { config: WRITE, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
     refuseQuery(request.query)
+    if (request.body === undefined)
+      throw new RequestError(
+        'RB_BODY_INVALID',
+        'The body is missing: send {"task": "<name>", "input": {}} as JSON.',
+      )
     const { request: asked, faults } = readRunBody(request.body)
     if (faults.length > 0) throw await gatherFaults(control, asked.task, asked.input, faults)
     const { run, created } = await control.enqueue(callerOf(request), asked)

@@ -17,6 +17,7 @@ import { RowbeatError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { journalFile } from './journal.ts'
 import type { FromChild, Go, ToChild } from './link.ts'
+import type { Watchman } from './watchman.ts'
 
 export interface CrewOptions {
   role: 'api' | 'worker'
@@ -24,6 +25,7 @@ export interface CrewOptions {
   /** Where the children's stdout goes: 1, or 2 where stdout is for one document. */
   stdout: 1 | 2
   log: Logger
+  watchman: Watchman
 }
 
 export interface Crew {
@@ -33,18 +35,13 @@ export interface Crew {
   stop(graceMs: number): Promise<void>
 }
 
-/** A small young generation: see worker.ts. Children are forked, so they can be given it from the start. */
-const NODE_WORDS: Record<CrewOptions['role'], string[]> = {
-  worker: ['--max-semi-space-size=2'],
-  api: ['--max-semi-space-size=4'],
-}
 const AGAIN_MS = 500
 const AGAIN_MAX_MS = 30_000
 const STEADY_MS = 60_000
 /** Beyond its grace: handing back, closing, leaving. */
 const LAST_MS = 3500
 
-export function startCrew({ role, config, stdout, log }: CrewOptions): Crew {
+export function startCrew({ role, config, stdout, log, watchman }: CrewOptions): Crew {
   const ready = Promise.withResolvers<string | null>()
   ready.promise.catch(() => {})
   const stopping = new AbortController()
@@ -61,7 +58,7 @@ export function startCrew({ role, config, stdout, log }: CrewOptions): Crew {
   function launch(): ChildProcess {
     const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url))
     const launched = fork(main, [role, '--supervised'], {
-      execArgv: NODE_WORDS[role],
+      execArgv: [],
       stdio: ['ignore', stdout, 2, 'ipc'],
     })
     launched.on('message', (message: FromChild) => {
@@ -72,6 +69,7 @@ export function startCrew({ role, config, stdout, log }: CrewOptions): Crew {
       }
     })
     launched.on('error', (error) => ready.reject(error))
+    watchman.follow(role, launched.pid)
     send(launched, { kind: 'config', config })
     if (place) send(launched, { kind: 'go', ...place })
     return launched
@@ -81,6 +79,7 @@ export function startCrew({ role, config, stdout, log }: CrewOptions): Crew {
     for (let delay = AGAIN_MS; !stopping.signal.aborted;) {
       const since = monotonicMs()
       const how = await exitOf(child)
+      watchman.follow(role, undefined)
       if (stopping.signal.aborted) return
       if (!isReady) {
         ready.reject(endedEarly(role, how, config.dataDir))

@@ -27,11 +27,13 @@ import { startCrew, type Crew } from './crew.ts'
 import { holdDataDir } from './hold.ts'
 import { openJournal, rotateJournal } from './journal.ts'
 import { startServer, type Server } from './server.ts'
+import { startWatchman, type Watchman } from './watchman.ts'
 
 const READY_MS = 20_000
 
 /** What has been started so far, for whoever has to stop it. */
 interface Tree {
+  watchman: Watchman | null
   crews: Crew[]
   server: Promise<Server> | null
 }
@@ -41,7 +43,7 @@ export async function start(flags: Flags): Promise<never> {
   const { config } = settings
   const release = holdDataDir(config.dataDir)
   const ending = watchForEnd(config.graceMs, null)
-  const tree: Tree = { crews: [], server: null }
+  const tree: Tree = { watchman: null, crews: [], server: null }
   try {
     await requirePort(config.host, config.port)
     rotateJournal(config.dataDir)
@@ -53,6 +55,7 @@ export async function start(flags: Flags): Promise<never> {
     log.info({ graceMs }, 'stopping')
     ending.onHurry(() => void stopCrews(tree, 0))
     await takeDown(tree, started ? graceMs : 0)
+    log.info({}, 'stopped')
   } catch (error) {
     await takeDown(tree, 0)
     throw error
@@ -64,8 +67,10 @@ export async function start(flags: Flags): Promise<never> {
 
 async function bringUp({ config, json }: Settings, log: Logger, tree: Tree): Promise<Started> {
   const identity = chooseIdentity(config)
+  const watchman = startWatchman()
+  tree.watchman = watchman
   const [api, worker] = (['api', 'worker'] as const).map((role) =>
-    startCrew({ role, config, stdout: json ? 2 : 1, log }),
+    startCrew({ role, config, stdout: json ? 2 : 1, log, watchman }),
   ) as [Crew, Crew]
   tree.crews = [api, worker]
   tree.server = startServer(config, log)
@@ -126,4 +131,5 @@ async function takeDown(tree: Tree, graceMs: number): Promise<void> {
   await stopCrews(tree, graceMs)
   const server = await tree.server?.catch(() => null)
   await server?.stop('fast')
+  tree.watchman?.dismiss()
 }

@@ -227,20 +227,21 @@ select count(*)::text as n from back where (select count(*) from rung) >= 0`,
 
 /**
  * Claims whose answer never reached us (a half-open connection) are locked by a pool that lives, so no sweep frees
- * them: without this, 32 runs stood still for ever. `known` are the jobs we did receive.
+ * them: without this, 32 runs stood still for ever. `known` are the jobs we did receive and have not stored; six
+ * seconds is longer than the answer to a claim can take.
  */
 export async function reclaimUnreceived(
   db: Queryable,
-  pool: string,
+  pools: readonly string[],
   known: readonly string[],
 ): Promise<number> {
   const [row] = await db.query<{ n: string }>(
     `/* reclaim_unreceived */
 with back as (
   update rowbeat_queue._private_jobs set locked_at = null, locked_by = null, attempts = greatest(0, attempts - 1)
-  where locked_by = $1::text and locked_at < now() - interval '3 seconds' and not id = any ($2::bigint[]) returning 1
+  where locked_by = any ($1::text[]) and locked_at < now() - interval '6 seconds' and not id = any ($2::bigint[]) returning 1
 ) select count(*)::text as n from back`,
-    [pool, `{${known.join(',')}}`],
+    [`{${pools.map((pool) => `"${pool}"`).join(',')}}`, `{${known.join(',')}}`],
   )
   return Number(row!.n)
 }

@@ -207,7 +207,7 @@ function parseRow(text: string, delimiter: string): string[] | string {
     if (code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote is opened and never closed'
     if (code === 'CSV_INVALID_CLOSING_QUOTE')
       return 'there is text between a closing quote and the next column'
-    return 'a quote stands inside a column: put the whole column in quotes and double the quote, as in "5"" disk"'
+    return 'a quote stands inside a column: put the column in quotes and double the quote, as in "5"" disk"'
   }
 }
 

@@ -5,6 +5,7 @@ import { html, type Html } from '../web/html.ts'
 import type { Page } from '../web/layout.ts'
 import type { ImportRun } from './events.ts'
 import { showRun } from './events.ts'
+import type { ImportResult } from './tasks.ts'
 
 export interface RecentImport {
   runId: string
@@ -125,7 +126,8 @@ function going(run: ImportRun): Html {
 
 function outcome(run: ImportRun): Html {
   const { label, result } = showRun(run)
-  const sql = `select state, result, finished_at - started_at as took\nfrom rowbeat.results where id = '${run.id}';`
+  const sql = `select state, result, finished_at - started_at as took
+from rowbeat.results where id = '${run.id}';`
   return html`<section class="sheet" aria-labelledby="label">
       <p role="status"><span class="chip ${result ? 'good' : 'bad'}" id="label">${label}</span></p>
       ${
@@ -162,17 +164,10 @@ function failureText(run: ImportRun): string {
   return `The import failed and nothing of it was kept. The error is stored with run ${run.id}.`
 }
 
-function brokenRows({
-  failed,
-  errors,
-  imported,
-}: {
-  failed: number
-  errors: readonly { line: number; message: string }[]
-  imported: number
-}): Html {
+function brokenRows({ failed, errors }: ImportResult): Html {
+  const unlisted = failed - errors.length
   return html`<section class="sheet" aria-labelledby="broken">
-    <h2 id="broken">${imported === 0 && failed === 1 ? 'It stopped here' : 'Refused rows'}</h2>
+    <h2 id="broken">Refused rows</h2>
     <div class="wide">
       <table>
         <thead>
@@ -192,7 +187,7 @@ function brokenRows({
         </tbody>
       </table>
     </div>
-    ${failed > errors.length ? html`<p class="soft">and ${numbers.format(failed - errors.length)} more</p>` : null}
+    ${unlisted > 0 && html`<p class="soft">and ${numbers.format(unlisted)} more</p>`}
   </section>`
 }
 

@@ -82,7 +82,8 @@ async function findRun(rowbeat: Rowbeat, id: string): Promise<ImportRun> {
 /** The runs view is SQL like any other: what became of each upload is a join away. */
 async function recentImports(db: PostgresJsDatabase): Promise<RecentImport[]> {
   const rows = await db.execute<Record<keyof RecentImport, string | null>>(sql`
-    select upload.run_id as "runId", upload.name, to_json(upload.created_at at time zone 'UTC')#>>'{}' || 'Z' as "createdAt",
+    select upload.run_id as "runId", upload.name,
+           to_json(upload.created_at at time zone 'UTC')#>>'{}' || 'Z' as "createdAt",
            run.state, run.result->>'imported' as imported
     from ${uploads} upload left join lateral rowbeat.run(upload.run_id) run on true
     order by upload.created_at desc limit 8`)

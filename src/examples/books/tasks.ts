@@ -124,7 +124,8 @@ async function insertBatch(tx: TransactionSql, uploadId: string, { books }: Batc
   await tx`
     insert into examples.books (title, author, year, line, upload_id)
     select title, author, year, line, ${uploadId}::uuid
-    from json_to_recordset(${JSON.stringify(books)}::text::json) as book (title text, author text, year int, line int)`
+    from json_to_recordset(${JSON.stringify(books)}::text::json)
+      as book (title text, author text, year int, line int)`
 }
 
 async function* uploadedBytes(

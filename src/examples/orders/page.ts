@@ -59,7 +59,7 @@ function orderTable(latest: readonly ShownOrder[]) {
               <td class="number">${id}</td>
               <td>${maskAddress(email)}</td>
               <td>
-                ${confirmed ? html`<span class="chip good">sent</span>` : html`<span class="chip">waiting</span>`}
+                <span class="chip ${confirmed && 'good'}">${confirmed ? 'sent' : 'waiting'}</span>
               </td>
             </tr>`,
         )}

@@ -27,7 +27,7 @@ export const sendOrderConfirmationEmail = task(
       await sendMail({
         to: order.email,
         subject: `Your order ${order_id} is confirmed`,
-        text: `Thank you for your order!\n\nIts number is ${order_id}. We will write again when it is on its way.`,
+        text: `Thank you for your order!\n\nIts number is ${order_id}. We will write when it is on its way.`,
         messageId: `<order-${order_id}@rowbeat.invalid>`,
       })
       await sql`update examples.orders set confirmed_at = now() where id = ${order_id}`
