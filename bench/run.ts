@@ -21,8 +21,7 @@ const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
 const DEADLINE_MS = 900_000
 
 async function runChild(order: Order): Promise<Metrics> {
-  const flags = order.phase === 'measure' ? (order.contestant.flags ?? []) : []
-  const child = spawn(process.execPath, [...flags, CHILD, JSON.stringify(order)], {
+  const child = spawn(process.execPath, [CHILD, JSON.stringify(order)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: DEADLINE_MS,
     killSignal: 'SIGKILL',

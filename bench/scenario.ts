@@ -21,8 +21,6 @@ export interface Contestant {
   /** Laid over `options` in the process that seeds. */
   seedOptions?: Record<string, unknown>
   params?: Params
-  /** Flags for the node process it runs in. */
-  flags?: string[]
   /** `plain` has no append-only file; `always` fsyncs each write. */
   redis?: 'plain' | 'always'
 }

@@ -34,7 +34,7 @@ async function runHere() {
 function followShadow() {
   process.channel.unref()
   process.once('disconnect', () => {
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1000)
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 4000)
     process.kill(process.pid, 'SIGTERM')
   })
 }

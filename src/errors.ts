@@ -11,7 +11,8 @@
  *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE
  *   ├─ StoreError           RB_DB_UNREACHABLE  RB_SCHEMA_BEHIND  RB_SCHEMA_AHEAD  RB_DB_TOO_OLD  RB_QUEUE_UNKNOWN_VERSION  RB_VIEW_IN_USE
  *   ├─ AccessError          RB_KEY_MISSING  RB_KEY_INVALID  RB_SCOPE_MISSING
- *   └─ RequestError         RB_BODY_INVALID  RB_QUERY_INVALID  RB_ROUTE_UNKNOWN  RB_METHOD_NOT_ALLOWED  RB_STREAMS_FULL  RB_CLOSING
+ *   └─ RequestError         RB_BODY_INVALID  RB_QUERY_INVALID  RB_ROUTE_UNKNOWN  RB_METHOD_NOT_ALLOWED
+ *                           RB_STREAMS_FULL  RB_CLOSING
  *
  * Retry, Snooze and Discard are not errors: see tasks/signals.ts.
  */
@@ -64,7 +65,7 @@ export class ResultError extends RowbeatError {}
 export class StoreError extends RowbeatError {}
 export class AccessError extends RowbeatError {}
 
-/** A request over HTTP that cannot be served as it was sent; `faults` names each wrong place of its body or query. */
+/** An HTTP request that cannot be served as it was sent; `faults` names each wrong place of it. */
 export class RequestError extends RowbeatError {
   readonly faults: readonly Fault[]
   constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {

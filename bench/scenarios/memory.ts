@@ -51,7 +51,7 @@ export const memory: Scenario = {
 
   async measure(peer, params, context) {
     const first = Number(params['first'] ?? 100_000)
-    const total = Number(params["total"] ?? (process.env["BENCH_TOTAL"] ?? 1_000_000))
+    const total = Number(params['total'] ?? 1_000_000)
     let done = 0
     await peer.work({ started: () => void done++, finished() {} })
     await sleep(3000)

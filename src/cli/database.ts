@@ -19,14 +19,23 @@ export function findDatabase(config: Config): string {
 
 /** Runs `work` with a rowbeat that knows no task of its own, and closes it. */
 export async function withRowbeat<T>(config: Config, work: (rowbeat: Rowbeat) => Promise<T>): Promise<T> {
-  const rowbeat = createRowbeat({
-    databaseUrl: findDatabase(config),
-    connections: 2,
-    prepare: config.prepare,
-  })
+  const databaseUrl = findDatabase(config)
+  const rowbeat = createRowbeat({ databaseUrl, connections: 2, prepare: config.prepare })
   try {
     return await work(rowbeat)
+  } catch (error) {
+    throw explainAbsence(explainDatabaseError(error, databaseUrl), config)
   } finally {
     await rowbeat.close()
   }
+}
+
+/** Of an address that nobody typed, "correct DATABASE_URL" would be the wrong advice. */
+export function explainAbsence(error: unknown, { databaseUrl, dataDir }: Config): unknown {
+  if (databaseUrl || (error as { code?: string }).code !== 'RB_DB_UNREACHABLE') return error
+  return new StoreError(
+    'RB_DB_UNREACHABLE',
+    `The database noted in ${dataDir} (credentials.json) cannot be reached: run \`rowbeat start\`, or name another with DATABASE_URL or --database-url.`,
+    { cause: error },
+  )
 }

@@ -1,18 +1,26 @@
 /**
- * When a process that serves has to end: on SIGTERM, SIGINT or SIGHUP, on the word of its supervisor, or because that
- * is gone. The first asks it to end within its grace; another one hurries it; it may be asked at any time, also while
- * it is still starting.
+ * When a process that serves has to end: on SIGTERM, SIGINT or SIGHUP, on the word of its supervisor, or because who
+ * started it is gone. The first request asks it to end within its grace; another one hurries it; it may be asked at any
+ * time, also while it is still starting.
  *
  *   alone         SIGTERM, SIGINT, SIGHUP     end within --grace
  *   supervised    SIGTERM, or `stop`          the same; SIGINT and SIGHUP reach the whole terminal, the supervisor speaks
- *                 supervisor gone             end within 4 s, whatever happens
+ *   orphaned      the channel closed          end within 4 s, whatever happens
  */
 import { monotonicMs } from '../clock.ts'
 import type { Link } from './start/link.ts'
 
+/** How to end. */
+export interface Request {
+  /** What runs may take so long, in milliseconds. */
+  graceMs: number
+  /** Nobody waits any more: no time for anything beyond the grace. */
+  isOrphaned: boolean
+}
+
 export interface Ending {
-  /** Resolves at the first request, with milliseconds of grace. */
-  readonly asked: Promise<number>
+  /** Resolves at the first request. */
+  readonly asked: Promise<Request>
   /** Calls `work` at the next request, once. */
   onHurry(work: () => void): void
 }
@@ -24,31 +32,32 @@ const ORPHAN_GRACE_MS = 1500
 const ORPHAN_LIFE_MS = 4000
 
 export function watchForEnd(graceMs: number, link: Link | null): Ending {
-  const first = Promise.withResolvers<number>()
+  const first = Promise.withResolvers<Request>()
   let firstAt = 0
-  let hurried = false
+  let isHurried = false
   const hurries: (() => void)[] = []
-  const ask = (grace: number): void => {
+  const ask = (request: Request): void => {
     if (firstAt === 0) {
       firstAt = monotonicMs()
-      first.resolve(grace)
-    } else if (!hurried && monotonicMs() - firstAt > ONE_REQUEST_MS) {
-      hurried = true
+      first.resolve(request)
+    } else if (!isHurried && (request.isOrphaned || monotonicMs() - firstAt > ONE_REQUEST_MS)) {
+      isHurried = true
       for (const work of hurries) work()
     }
   }
-  process.on('SIGTERM', () => ask(graceMs))
-  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => link || ask(graceMs))
-  link?.onStop(ask)
-  link?.onOrphaned(() => {
+  process.on('SIGTERM', () => ask({ graceMs, isOrphaned: false }))
+  for (const signal of ['SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => link || ask({ graceMs, isOrphaned: false }))
+  link?.onStop((given) => ask({ graceMs: given, isOrphaned: false }))
+  // Our supervisor, or the launcher whose shadow we are (bin/rowbeat.js).
+  process.once('disconnect', () => {
     setTimeout(() => process.exit(1), ORPHAN_LIFE_MS).unref()
-    if (firstAt === 0) ask(ORPHAN_GRACE_MS)
-    else for (const work of hurries) work()
+    ask({ graceMs: ORPHAN_GRACE_MS, isOrphaned: true })
   })
   return {
     asked: first.promise,
     onHurry(work) {
-      if (hurried) work()
+      if (isHurried) work()
       else hurries.push(work)
     },
   }

@@ -64,7 +64,7 @@ export async function serve(
     settleMemory({ mayGrow: role === 'api' })
     link?.ready(service.url)
     if (json) say(service.document)
-    const graceMs = await ending.asked
+    const { graceMs } = await ending.asked
     ending.onHurry(() => {
       setTimeout(() => process.exit(EXIT.failed), LAST_MS).unref()
       void service.stop(0)

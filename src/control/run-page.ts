@@ -1,8 +1,8 @@
 /**
- * One page of runs, newest first. Each place (queue, parked, results) is asked for a page of its own and they are
- * merged by id; the documents of what is left are read in a second statement. Where a place gave up looking
- * before it had a page, nothing older than where it stopped is sure: the look goes on from there, for BUDGET_MS,
- * and then the page is what there is, with a cursor for the rest.
+ * One page of runs, newest first. Each place (queue, parked, results) is asked for a page of its own and they
+ * are merged by id; the documents of what is left are read in a second statement. Where a place gave up
+ * looking before it had a page, nothing older than where it stopped is sure: the look goes on from there, for
+ * BUDGET_MS, and then the page is what there is, with a cursor for the rest.
  */
 import { monotonicMs } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'

@@ -133,7 +133,7 @@ function taskDefaults({ options }: Task, input: string | undefined): Record<stri
   const { attemptsMax } = options
   const attempts = attemptsOf(
     options,
-    typeof attemptsMax === 'function' && input ? JSON.parse(input) : undefined,
+    typeof attemptsMax === 'function' ? JSON.parse(input ?? '{}') : undefined,
   )
   if (attempts !== 1) fields.attempts_max = attempts
   if (options.timeLimit !== undefined) fields.time_limit = durationMs(options.timeLimit, 'timeLimit') / 1000

@@ -9,7 +9,8 @@ import type { WorkerEvents, WorkerPool } from 'graphile-worker'
 import type pg from 'pg'
 import { monotonicMs, sleep } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
-import { handBack, keepOwned, QUEUE_SCHEMA, reclaimUnreceived } from '../db/statements/jobs.ts'
+import { QUEUE_SCHEMA } from '../db/statements/jobs.ts'
+import { handBack, handBackJobs, keepOwned, reclaimUnreceived } from '../db/statements/recovery.ts'
 import { createDoorbell } from './doorbell.ts'
 import type { RunEvents } from './events.ts'
 import { createFacade } from './facade.ts'
@@ -85,11 +86,11 @@ export function createLane(options: LaneOptions): Lane {
     for (const go of ready) go()
   }
   const hooks = {
-    async room(): Promise<number> {
+    async room(poolId: string): Promise<number> {
       await admitted
       for (;;) {
         movedAt = monotonicMs()
-        if (quieted) return 0
+        if (quieted || !pools.includes(poolId)) return 0
         const pressed = options.pressure()
         if (pressed) {
           await pressed
@@ -107,6 +108,13 @@ export function createLane(options: LaneOptions): Lane {
         known.add(job.id)
       }
       doorbell.claimed(jobs.length)
+    },
+    ahead: () => (quieted || options.prefetch !== null || options.pressure() ? 0 : pace.ahead()),
+    unwanted(jobs: readonly ClaimedJob[]): void {
+      const ids = jobs.map((job) => job.id).filter((id) => held.delete(id))
+      for (const id of ids) known.delete(id)
+      // What cannot be handed back now is taken back as never received, at the next check.
+      if (ids.length > 0) handBackJobs(db, pools, ids).catch(hooks.claimFailed)
     },
     claimFailed(): void {
       doubtUntil = monotonicMs() + DOUBT_MS
@@ -173,7 +181,7 @@ export function createLane(options: LaneOptions): Lane {
         preset: { worker: { localQueue: { size: 1, ttl: HOLD_MS } } },
       },
       list,
-      createFacade(options.pool, hooks),
+      createFacade(options.pool, { ...hooks, room: () => hooks.room(box.id) }),
     )
     box.id = started.id
     pools.push(started.id)
@@ -191,6 +199,7 @@ export function createLane(options: LaneOptions): Lane {
         const { started } = await start()
         pool = started
         id = started.id
+        if (quieted) shutDown(started)
         const replaced = new Promise<void>((go) => (replace = go))
         await Promise.race([started.promise, replaced])
       } catch (reason) {
@@ -206,12 +215,15 @@ export function createLane(options: LaneOptions): Lane {
       await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random()))
     }
   }
+  /** It waits for running handlers; only its first act, no more claims, matters here. */
+  const shutDown = (ending: WorkerPool): void => {
+    if (!ending._shuttingDown) void Promise.resolve(ending.gracefulShutdown()).catch(() => {})
+  }
   void supervise()
   const endRunner = (): void => {
     openRoom()
-    const ending = pool
-    if (!ending || ending._shuttingDown) return
-    void Promise.resolve(ending.gracefulShutdown()).catch(() => {})
+    if (!pool || pool._shuttingDown) return
+    shutDown(pool)
     replace()
   }
 
@@ -240,10 +252,8 @@ export function createLane(options: LaneOptions): Lane {
     quiet() {
       quieted = true
       doorbell.stop()
-      const ending = pool
       openRoom()
-      // gracefulShutdown waits for running handlers; only its first act, no more claims, is waited for here.
-      if (ending && !ending._shuttingDown) void Promise.resolve(ending.gracefulShutdown()).catch(() => {})
+      if (pool) shutDown(pool)
     },
   }
 }

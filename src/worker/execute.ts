@@ -11,7 +11,7 @@
  */
 import { nowMs } from '../clock.ts'
 import { begin, isTransient, toQueryable, type DatabaseHandle } from '../db/handle.ts'
-import { finishRuns, type FinishRow } from '../db/statements/jobs.ts'
+import { finishRuns, type FinishRow } from '../db/statements/finish.ts'
 import { RowbeatError } from '../errors.ts'
 import type { Checked } from '../tasks/schema.ts'
 import { Discard, Retry, Snooze } from '../tasks/signals.ts'

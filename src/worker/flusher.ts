@@ -9,7 +9,7 @@
  */
 import { sleep } from '../clock.ts'
 import { isTransient, type Queryable } from '../db/handle.ts'
-import { finishRuns, finishUnstorable, type FinishRow } from '../db/statements/jobs.ts'
+import { finishRuns, finishUnstorable, type FinishRow } from '../db/statements/finish.ts'
 import { findStored } from '../db/statements/workers.ts'
 import type { RunEvents } from './events.ts'
 

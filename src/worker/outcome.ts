@@ -7,7 +7,7 @@
  *   threw Retry, or any error worth another try, and tries are left: parked, `retry`, after the backoff
  *   threw anything else  FAILURE `attempts_exhausted` where there were several tries, else `error`
  */
-import type { FinishRow } from '../db/statements/jobs.ts'
+import type { FinishRow } from '../db/statements/finish.ts'
 import { durationMs } from '../duration.ts'
 import type { ErrorData } from '../errors.ts'
 import { storable, storableText } from '../json.ts'

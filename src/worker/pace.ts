@@ -9,12 +9,16 @@
 const AHEAD_MS = 10
 const CLAIM_MAX = 512
 const FASTER = 0.05
+/** Below this, waiting for a claim costs nobody much. */
+const AHEAD_MIN = 64
 
 export interface Pace {
   /** Notes how long a run took, in milliseconds. */
   took(ms: number): void
   /** Runs to claim when `free` slots are free; a power of two when above `free`, so that few statements are prepared. */
   size(free: number): number
+  /** Runs to claim ahead of need: 0 unless the slots get through so many in 10 ms that a round trip would starve them. */
+  ahead(): number
 }
 
 /** `prefetch` overrides the time rule with a number of runs to hold ahead. */
@@ -30,6 +34,10 @@ export function createPace(concurrency: number, prefetch: number | null): Pace {
       const wanted = Math.min(CLAIM_MAX, free + ahead)
       if (prefetch !== null || wanted <= free || wanted < 8) return wanted
       return Math.max(free, 2 ** Math.floor(Math.log2(wanted)))
+    },
+    ahead() {
+      const runs = Math.min(CLAIM_MAX, Math.floor((AHEAD_MS * concurrency) / meanMs))
+      return runs < AHEAD_MIN ? 0 : 2 ** Math.floor(Math.log2(runs))
     },
   }
 }

@@ -57,7 +57,9 @@ export function openPools(options: PoolsOptions): Pools {
     db: options.prepare ? toPrepared(pool) : toQueryable(pool),
     tasks: options.db ?? own ?? pool,
     async end() {
-      await Promise.race([pool.end(), sleep(1000)])
+      const patience = new AbortController()
+      await Promise.race([pool.end(), sleep(1000, patience.signal)])
+      patience.abort()
       await own?.end({ timeout: 1 })
     },
   }

@@ -13,13 +13,15 @@ import { monotonicMs, sleep } from '../clock.ts'
 import { connect, explainDatabaseError } from '../db/connect.ts'
 import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { listen, type Listener } from '../db/listen.ts'
-import { checkQueue, handBack, makeIdentifiers, reclaimOrphans, sweepDead } from '../db/statements/jobs.ts'
+import { checkQueue, makeIdentifiers } from '../db/statements/jobs.ts'
+import { handBack, reclaimOrphans, sweepDead } from '../db/statements/recovery.ts'
 import {
   recordHandedBack,
   registerQueues,
   registerTasks,
   registerWorker,
   removeWorker,
+  updatePools,
 } from '../db/statements/workers.ts'
 import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
 import { upkeep } from '../dispatcher/upkeep.ts'
@@ -157,6 +159,18 @@ export function createWorker(options: WorkerOptions): Worker {
       }
     }
   }
+  /** Makes the pools of new runners durable; without its row this worker was declared dead. */
+  const admit = async (): Promise<void> => {
+    for (let tries = 0; state.phase === 'running'; tries++) {
+      try {
+        if (await updatePools(db, state.id, row().pools)) return
+        void declareDead()
+      } catch (error) {
+        events.emit('worker:trouble', { what: 'registering this worker', error })
+      }
+      await sleep(Math.min(2000, 50 * 2 ** tries))
+    }
+  }
   const declareDead = async (): Promise<void> => {
     if (state.renewing || state.phase !== 'running') return
     state.renewing = true
@@ -208,7 +222,7 @@ export function createWorker(options: WorkerOptions): Worker {
         pressure: () => flusher.room(),
         unflushed: () => flusher.jobs(),
         staleMs: () => heart!.staleMs(),
-        admit: register,
+        admit,
       }),
     )
     const wake = (queue: string | null): void => {
@@ -273,7 +287,9 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const running of active.values()) running.abort(new Stopping())
     const lastWords = monotonicMs() + LAST_WORDS_MS
     while (busy() > 0 && monotonicMs() < lastWords) await sleep(20)
-    await Promise.race([flusher.drained(), sleep(5000)])
+    const patience = new AbortController()
+    await Promise.race([flusher.drained(), sleep(5000, patience.signal)])
+    patience.abort()
     await recorder.flush()
     await dispatcher!.stop()
     const left = [...active.values()]

@@ -147,7 +147,6 @@ const CALLS: [string, string, string?][] = [
   ['tags', `'a', tags => array[array['a']]`],
   ['unique_key', `'a', unique_key => ''`],
   ['headers', `'a', headers => '[]'`],
-  ['headers', `'a', headers => 'null'`],
   ['options', `'a', options => '[]'`],
   ['options', `'a', options => '5'`],
   ['options', `'a', options => '{"queue": "high"}'`],

@@ -309,7 +309,7 @@ t.test('held runs that no slot takes go back to the queue, prepared or not', asy
   for (const prepare of [true, false]) {
     const { url, sql } = await setup(t)
     const { worker, rowbeat } = await startWorker(t, url, { queues: { default: 2 }, prefetch: 30, prepare })
-    await rowbeat.enqueueMany(Array.from({ length: 8 }, () => ({ task: scripted, input: { ms: 700 } })))
+    await rowbeat.enqueueMany(Array.from({ length: 6 }, () => ({ task: scripted, input: { ms: 600 } })))
     await until('held runs went back', async () => {
       const [row] =
         await sql`select count(*)::int as n from rowbeat_queue._private_jobs where locked_at is null`
@@ -318,7 +318,7 @@ t.test('held runs that no slot takes go back to the queue, prepared or not', asy
     await rowbeat.enqueueMany(Array.from({ length: 30 }, () => ({ task: scripted, input: {} })))
     await until(
       'all ran',
-      async () => (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n === 38,
+      async () => (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n === 36,
     )
     const [row] =
       await sql`select max(attempt) as attempt, max(redeliveries) as redeliveries from rowbeat.results`

@@ -31,15 +31,13 @@ export interface CrewOptions {
 export interface Crew {
   /** Tells it, and each that follows it, that the database is there; resolves with the address once it is ready. */
   go(place: Go): Promise<string | null>
-  /** Resolves when it has ended. A second call may shorten the grace. */
-  stop(graceMs: number): Promise<void>
+  /** Resolves when it has ended; killed `lastMs` after its grace. A second call may shorten both. */
+  stop(graceMs: number, lastMs: number): Promise<void>
 }
 
 const AGAIN_MS = 500
 const AGAIN_MAX_MS = 30_000
 const STEADY_MS = 60_000
-/** Beyond its grace: handing back, closing, leaving. */
-const LAST_MS = 3500
 
 export function startCrew({ role, config, stdout, log, watchman }: CrewOptions): Crew {
   const ready = Promise.withResolvers<string | null>()
@@ -101,9 +99,9 @@ export function startCrew({ role, config, stdout, log, watchman }: CrewOptions):
       if (url) place = { ...given, port: Number(new URL(url).port) || given.port }
       return url
     },
-    async stop(graceMs) {
+    async stop(graceMs, lastMs) {
       stopping.abort()
-      killAt = Math.min(killAt, monotonicMs() + graceMs + LAST_MS)
+      killAt = Math.min(killAt, monotonicMs() + graceMs + lastMs)
       send(child, { kind: 'stop', graceMs })
       const ended = exitOf(child)
       while (child.exitCode === null && child.signalCode === null && monotonicMs() < killAt)

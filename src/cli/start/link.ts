@@ -1,7 +1,7 @@
 /**
  * The channel between `rowbeat start` and its children, seen from the child. The child is told its configuration when
  * it begins, loads our own modules meanwhile, and goes on when it is told that the database is there. When the channel
- * closes, the supervisor is dead, whatever killed it, and the child has to end.
+ * closes, the supervisor is dead, whatever killed it, and the child has to end (ending.ts).
  */
 import type { Config } from '../../config.ts'
 import { InvariantError } from '../../errors.ts'
@@ -24,8 +24,6 @@ export interface Link {
   readonly go: Promise<Go>
   /** Called at each request to stop, with the grace to stop within. */
   onStop(listener: (graceMs: number) => void): void
-  /** Called when the supervisor is gone. */
-  onOrphaned(listener: () => void): void
   ready(url: string | null): void
   /** Resolves when the words are on their way. */
   failed(error: unknown): Promise<void>
@@ -51,7 +49,6 @@ export async function joinSupervisor(): Promise<Link> {
     config: await config.promise,
     go: go.promise,
     onStop: (listener) => void stops.push(listener),
-    onOrphaned: (listener) => void process.once('disconnect', listener),
     ready: (url) => void tell({ kind: 'ready', url }),
     failed(error) {
       const { code, message } = asRowbeatError(error)

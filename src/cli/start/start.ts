@@ -30,6 +30,10 @@ import { startServer, type Server } from './server.ts'
 import { startWatchman, type Watchman } from './watchman.ts'
 
 const READY_MS = 20_000
+/** Beyond its grace a child may take so long: to hand back, close, leave. */
+const LAST_MS = 3500
+/** The same for one that is hurried. */
+const HURRY_MS = 1500
 
 /** What has been started so far, for whoever has to stop it. */
 interface Tree {
@@ -51,13 +55,13 @@ export async function start(flags: Flags): Promise<never> {
     const started = await Promise.race([bringUp(settings, log, tree), ending.asked.then(() => null)])
     if (started) say(settings.json ? started.credentials : describeStart(started))
     else tell('Stopping before it was ready.')
-    const graceMs = await ending.asked
+    const { graceMs, isOrphaned } = await ending.asked
     log.info({ graceMs }, 'stopping')
-    ending.onHurry(() => void stopCrews(tree, 0))
-    await takeDown(tree, started ? graceMs : 0)
+    ending.onHurry(() => void stopCrews(tree, 0, HURRY_MS))
+    await takeDown(tree, started ? graceMs : 0, isOrphaned ? HURRY_MS : LAST_MS)
     log.info({}, 'stopped')
   } catch (error) {
-    await takeDown(tree, 0)
+    await takeDown(tree, 0, HURRY_MS)
     throw error
   } finally {
     release()
@@ -123,12 +127,12 @@ function statusOf(url: string): Promise<number> {
   })
 }
 
-async function stopCrews({ crews }: Tree, graceMs: number): Promise<void> {
-  await Promise.all(crews.map((crew) => crew.stop(graceMs)))
+async function stopCrews({ crews }: Tree, graceMs: number, lastMs: number): Promise<void> {
+  await Promise.all(crews.map((crew) => crew.stop(graceMs, lastMs)))
 }
 
-async function takeDown(tree: Tree, graceMs: number): Promise<void> {
-  await stopCrews(tree, graceMs)
+async function takeDown(tree: Tree, graceMs: number, lastMs: number): Promise<void> {
+  await stopCrews(tree, graceMs, lastMs)
   const server = await tree.server?.catch(() => null)
   await server?.stop('fast')
   tree.watchman?.dismiss()

@@ -33,6 +33,15 @@ on conflict (id) do update set pools = excluded.pools, queues = excluded.queues,
   )
 }
 
+/** Says which pools claim for this worker. False: its row is gone, it was declared dead; an upsert would bring it back unnoticed. */
+export async function updatePools(db: Queryable, id: string, pools: readonly string[]): Promise<boolean> {
+  const rows = await db.query(
+    `/* update_pools */ update rowbeat.workers set pools = array(select jsonb_array_elements_text($2::text::jsonb)) where id = $1::text returning 1 as one`,
+    [id, JSON.stringify(pools)],
+  )
+  return rows.length > 0
+}
+
 export interface Beat {
   running: Listed[] | null
   rssBytes: number

@@ -1,0 +1,11 @@
+/**
+ * Rowbeat's tables as drizzle values, the package entry `rowbeat/drizzle`: query `runs` with the builder you
+ * use for your own tables, and join it to them.
+ *
+ *   const failed = await db.select().from(runs).where(eq(runs.state, 'FAILURE')).orderBy(desc(runs.id))
+ */
+export { rowbeatSchema } from './db/schema/rowbeat.ts'
+export { attempts, logs, parked, progress, results, runs, uniqueKeys } from './db/schema/runs.ts'
+export { queues, tasks } from './db/schema/definitions.ts'
+export { migrations, upkeep, workers } from './db/schema/processes.ts'
+export { apiKeys, users } from './db/schema/access.ts'
