@@ -55,10 +55,13 @@ export function judge(results: Results, floor: Floor): Verdict | null {
   const ours = pickBest(result, floor.ours, floor.metric, high)
   const theirs = pickBest(result, floor.theirs, floor.metric, high)
   if (!ours || (floor.theirs.length > 0 && !theirs)) return null
-  const count = Math.min(ours.rounds.length, theirs?.rounds.length ?? Infinity)
-  const ratios = ours.rounds
-    .slice(0, count)
-    .map((round, index) => round[floor.metric]! / (theirs ? theirs.rounds[index]![floor.metric]! : 1))
+  // A contestant that failed in a round has no figures of it: pairs are made by the round's number.
+  const ratios = ours.rounds.flatMap((round) => {
+    const other = theirs?.rounds.find((one) => one['round'] === round['round'])
+    if (theirs && !other) return []
+    return [round[floor.metric]! / (other ? other[floor.metric]! : 1)]
+  })
+  if (ratios.length === 0) return null
   const seen = spread(ratios)
   const bounded = floor.atLeast !== undefined || floor.atMost !== undefined
   const held = seen.median >= (floor.atLeast ?? -Infinity) && seen.median <= (floor.atMost ?? Infinity)

@@ -116,7 +116,7 @@ export async function playScenario(scenario: Scenario, play: Play): Promise<Scen
           const again = await perform(scenario, contestant)
           if (again['neighbours']! < metrics['neighbours']!) metrics = again
         }
-        results[index]!.rounds.push(metrics)
+        results[index]!.rounds.push({ round, ...metrics })
         const main = scenario.columns.map(
           ({ metric, title }) => `${title} ${Number(metrics[metric]?.toFixed(1))}`,
         )

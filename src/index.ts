@@ -5,7 +5,8 @@ export { task, type Task, type TaskOptions, type InputOf, type OutputOf } from '
 export type { Context, RunInfo, RunLog } from './tasks/context.ts'
 export type { RetryPolicy } from './tasks/retry.ts'
 export { Retry, Snooze, Discard } from './tasks/signals.ts'
-export { discoverTasks, type TaskTree } from './tasks/registry.ts'
+export { discoverTasks } from './queue/discover.ts'
+export type { TaskTree } from './tasks/registry.ts'
 export {
   createRowbeat,
   type Rowbeat,

@@ -3,7 +3,7 @@
  * turn 30 February into 2 March; PostgreSQL alone would take "tomorrow", and a time without an offset as of its own zone.
  */
 const RFC3339 =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+  /^(\d{4})-(\d\d)-(\d\d)t([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?(z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
 
 /** True for text such as `2026-01-31T12:00:00Z` or `2026-01-31T14:00:00.250+02:00`. */
 export function isInstant(value: unknown): value is string {

@@ -7,7 +7,8 @@ import { pathToFileURL } from 'node:url'
 import type { Config } from '../config.ts'
 import { ConfigError, RowbeatError } from '../errors.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
-import { createRegistry, discoverTasks, type TaskTree } from '../tasks/registry.ts'
+import { discoverTasks } from '../queue/discover.ts'
+import { createRegistry, type TaskTree } from '../tasks/registry.ts'
 import type { Task } from '../tasks/task.ts'
 
 /** `app` is a Fastify instance; the module's author knows it by that type. */

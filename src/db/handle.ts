@@ -79,15 +79,17 @@ export async function begin<T>(handle: DatabaseHandle, work: (tx: DatabaseHandle
   }
 }
 
+/** What node-postgres says without a code. */
+const LOST =
+  /Connection (terminated|ended)|Query read timeout|timeout exceeded when trying to connect|encountered a connection error|not queryable/i
+
 /** True when the connection, not the statement, is what failed: another try on another connection may succeed. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = String((error as { code?: unknown } | null)?.code ?? '')
   if (/^(08...|57P0[1-5]|53...|25006)$/.test(code)) return true
   if (/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT|CONNECTION_|CONNECT_TIMEOUT)/.test(code))
     return true
-  return /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Connection ended|Client has encountered a connection error|not queryable/i.test(
-    String((error as Error | null)?.message ?? ''),
-  )
+  return LOST.test(String((error as Error | null)?.message ?? ''))
 }
 
 /** True for what Postgres itself asks to try again: serialization failure, deadlock, lock or statement timeout. */

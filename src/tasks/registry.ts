@@ -1,10 +1,7 @@
 /**
- * The tasks a process knows: given as values, or found by a glob. A name belongs to one task; two different tasks of
- * one name are refused, because which one ran would depend on the order of imports.
+ * The tasks a process knows, given as values (queue/discover.ts finds them by a glob). A name belongs to one task; two
+ * different tasks of one name are refused, because which one ran would depend on the order of imports.
  */
-import { glob } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { DefinitionError } from '../errors.ts'
 import { isTask, type Task } from './task.ts'
 
@@ -17,23 +14,6 @@ export function createRegistry(tree: TaskTree | undefined): Registry {
   const registry = new Map<string, Task>()
   collect(tree, registry)
   return registry
-}
-
-/** Every export of the matching modules that is a task, or an array of them. */
-export async function discoverTasks(globs: readonly string[], cwd: string = process.cwd()): Promise<Task[]> {
-  const files = new Set<string>()
-  for (const pattern of globs) {
-    for await (const file of glob(pattern, { cwd, exclude: (name) => String(name) === 'node_modules' }))
-      files.add(resolve(cwd, file))
-  }
-  const registry = new Map<string, Task>()
-  for (const file of [...files].sort()) {
-    const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>
-    for (const value of Object.values(exported)) {
-      for (const item of Array.isArray(value) ? value : [value]) if (isTask(item)) add(registry, item)
-    }
-  }
-  return [...registry.values()]
 }
 
 function collect(tree: TaskTree | undefined, registry: Map<string, Task>): void {

@@ -5,13 +5,13 @@
  * milliseconds; enqueue rings only when that instant is past.
  *
  * Going cold is the delicate part: a transaction may have read "hot", inserted its run, and still be open. So when
- * hot_until has passed, the worker notes the snapshot's xmax and keeps looking, ever less often, until xmin has
- * reached it: then nobody who read "hot" is left. Without this rule 294 of 720 wake-ups were late by a whole poll
- * interval, with it none.
+ * hot_until has passed, the worker notes a transaction number of its own, higher than all that may have read so, and
+ * keeps looking, ever less often, until the oldest open transaction is above it: then nobody who read "hot" is left.
+ * Without this rule 294 of 720 wake-ups were late by a whole poll interval, with it none.
  */
 import { monotonicMs } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
-import { keepHot, readHorizon } from '../db/statements/workers.ts'
+import { keepHot, noteHorizon, readHorizon } from '../db/statements/workers.ts'
 import type { RunEvents } from './events.ts'
 
 const TICK_MS = 5
@@ -53,10 +53,11 @@ export function createDoorbell(db: Queryable, queue: string, nudge: () => void, 
     await keepHot(db, queue, HOT_MS)
   }
   const cool = async (): Promise<void> => {
-    const { cold, xmin, xmax } = await readHorizon(db, queue)
-    if (!cold) return
-    horizon ??= xmax
-    if (xmin < horizon) return
+    const { cold, xmin } = await readHorizon(db, queue)
+    // Kept hot by another worker: what began meanwhile may have read so.
+    if (!cold) return void (horizon = null)
+    if (horizon === null) return void (horizon = await noteHorizon(db))
+    if (xmin <= horizon) return
     phase = 'cold'
     horizon = null
     if (timer) clearInterval(timer)

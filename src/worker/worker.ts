@@ -21,6 +21,7 @@ import {
   registerTasks,
   registerWorker,
   removeWorker,
+  type WorkerRow,
   updatePools,
 } from '../db/statements/workers.ts'
 import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
@@ -28,7 +29,7 @@ import { upkeep } from '../dispatcher/upkeep.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import { ConfigError, RowbeatError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { createRegistry, type TaskTree } from '../tasks/registry.ts'
+import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
 import { QUEUE_NAME } from '../tasks/task.ts'
 import { Stopping, type Active } from './active.ts'
 import { createLane, type Lane } from './engine.ts'
@@ -37,7 +38,7 @@ import { createFlusher } from './flusher.ts'
 import { createHeartbeat, DEAD_SECONDS, type Heartbeat } from './heartbeat.ts'
 import { logEvents } from './log.ts'
 import { createPerformer, toListed } from './perform.ts'
-import { openPools, requireMigrated } from './pools.ts'
+import { openPools, requireMigrated, type Pools } from './pools.ts'
 import { createRecorder } from './recorder.ts'
 import { describeTask } from './describe.ts'
 import { VERSION } from '../version.ts'
@@ -97,15 +98,7 @@ export function createWorker(options: WorkerOptions): Worker {
   if (options.logger) logEvents(events, options.logger)
 
   const prepare = options.prepare ?? true
-  const transactional = [...registry.values()].some((task) => task.options.transactional)
-  const pools = openPools({
-    databaseUrl: options.databaseUrl,
-    prepare,
-    lanes: Object.keys(queues).length,
-    transactions: transactional ? Object.values(queues).reduce((total, slots) => total + slots, 0) : 0,
-    db: options.db,
-    onError: (error) => events.emit('worker:trouble', { what: 'an idle connection', error }),
-  })
+  const pools = openPoolsFor(options, registry, queues, events)
   const { pool, db } = pools
   const flusher = createFlusher(db, name, events, () => dispatcher?.wake())
   const recorder = createRecorder(db, events)
@@ -136,17 +129,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
-  const row = () => ({
-    id: state.id,
-    name,
-    kind: 'worker' as const,
-    hostname: hostname(),
-    pid: process.pid,
-    pools: lanes.flatMap((lane) => lane.pools()),
-    queues: { ...queues },
-    tasks: [...registry.keys()],
-    version: VERSION,
-  })
+  const row = (): WorkerRow => describeSelf(state.id, name, lanes, queues, registry)
 
   /** Writes this process's row, its lanes' pools with it, however long that takes. */
   const register = async (): Promise<void> => {
@@ -345,6 +328,45 @@ function checkOptions(queues: Readonly<Record<string, number>>, tasks: number): 
     if (!QUEUE_NAME.test(queue)) throw new ConfigError(`queue "${queue}" must match ${QUEUE_NAME.source}.`)
     if (!Number.isInteger(slots) || slots < 1)
       throw new ConfigError(`queue "${queue}": its concurrency must be a whole number of at least 1.`)
+  }
+}
+
+function openPoolsFor(
+  options: WorkerOptions,
+  registry: Registry,
+  queues: Readonly<Record<string, number>>,
+  events: RunEvents,
+): Pools {
+  const transactional = [...registry.values()].some((task) => task.options.transactional)
+  return openPools({
+    databaseUrl: options.databaseUrl,
+    prepare: options.prepare ?? true,
+    lanes: Object.keys(queues).length,
+    transactions: transactional ? Object.values(queues).reduce((total, slots) => total + slots, 0) : 0,
+    db: options.db,
+    onError: (error) => events.emit('worker:trouble', { what: 'an idle connection', error }),
+  })
+}
+
+function describeSelf(
+  id: string,
+  name: string,
+  lanes: readonly Lane[],
+  queues: Readonly<Record<string, number>>,
+  registry: Registry,
+): WorkerRow {
+  const pools = lanes.flatMap((lane) => lane.pools())
+  const tasks = [...registry.keys()]
+  return {
+    id,
+    name,
+    kind: 'worker',
+    hostname: hostname(),
+    pid: process.pid,
+    pools,
+    queues: { ...queues },
+    tasks,
+    version: VERSION,
   }
 }
 

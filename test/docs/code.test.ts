@@ -11,7 +11,6 @@ import { createKeyring } from '../../src/auth/keyring.ts'
 import { createRowbeat } from '../../src/index.ts'
 import { setup } from '../helpers/bundle.ts'
 import { ROOT } from '../helpers/process.ts'
-import { urlOf } from '../helpers/server.ts'
 import { blocksOf, listPages, readPage } from './page.ts'
 
 const pages = listPages().map((path) => ({ path, blocks: blocksOf(readPage(path)) }))
@@ -37,7 +36,6 @@ t.test('the TypeScript of every page compiles', async (t) => {
     const text = textIn(path, 'ts')
     if (text === '') continue
     const file = join(folder, path.replaceAll('/', '-').replace(/\.md$/, '.ts'))
-    // Empty lines, so that a fault is told at the line of the page.
     writeFileSync(file, `${text}\nexport {}\n`)
     files.set(file, path)
   }
@@ -50,10 +48,12 @@ t.test('the TypeScript of every page compiles', async (t) => {
     paths: { rowbeat: [join(ROOT, 'src/index.ts')], 'rowbeat/fastify': [join(ROOT, 'src/api/plugin.ts')] },
   })
   for (const [file, path] of files) {
-    const faults = ts.getPreEmitDiagnostics(program, program.getSourceFile(file)).map(({ messageText, start }) => {
-      const line = program.getSourceFile(file)!.text.slice(start).split('\n', 1)[0]
-      return `${line}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
-    })
+    const faults = ts
+      .getPreEmitDiagnostics(program, program.getSourceFile(file))
+      .map(({ messageText, start }) => {
+        const line = program.getSourceFile(file)!.text.slice(start).split('\n', 1)[0]
+        return `${line}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+      })
     t.strictSame(faults, [], path)
   }
   t.ok(files.size > 8)
@@ -80,9 +80,8 @@ t.test('the role of the page on deployment may do what it says, and no more', as
   const [least, client, reader] = blocks
     .filter(({ language, text }) => language === 'sql' && /^(create role|grant)/.test(text))
     .map(({ text }) => text.replaceAll('shop_app', role))
-  t.teardown(() => undefined)
   await admin.unsafe(`${least}; alter role ${role} login password 'shop'`).simple()
-  const own = new URL(urlOf(url, new URL(url).pathname.slice(1)))
+  const own = new URL(url)
   own.username = role
   own.password = 'shop'
   const rowbeat = createRowbeat({ databaseUrl: own.href, connections: 1 })
@@ -92,14 +91,23 @@ t.test('the role of the page on deployment may do what it says, and no more', as
     await shop.close()
     await admin.unsafe(`drop owned by ${role}; drop role ${role}`).simple()
   })
-  const asked = async (text: string) => await admin.begin(async (tx) => {
-    await tx.unsafe(`set local role ${role}`)
-    return await tx.unsafe(text)
-  })
-  const [{ id }] = (await asked(`select rowbeat.enqueue('test.one')::text as id`)) as unknown as [{ id: string }]
+  const asked = async (text: string) =>
+    await admin.begin(async (tx) => {
+      await tx.unsafe(`set local role ${role}`)
+      return await tx.unsafe(text)
+    })
+  const [{ id }] = (await asked(`select rowbeat.enqueue('test.one')::text as id`)) as unknown as [
+    { id: string },
+  ]
   t.ok(id)
   await asked(`select * from rowbeat.enqueue_many('[{"task": "test.one"}]')`)
-  for (const place of ['rowbeat.runs', 'rowbeat.results', 'rowbeat.parked', 'rowbeat.api_keys', 'rowbeat_queue._private_jobs'])
+  for (const place of [
+    'rowbeat.runs',
+    'rowbeat.results',
+    'rowbeat.parked',
+    'rowbeat.api_keys',
+    'rowbeat_queue._private_jobs',
+  ])
     await t.rejects(asked(`select from ${place}`), { code: '42501' }, place)
   await t.rejects(asked(`insert into rowbeat.results select * from rowbeat.results`), { code: '42501' })
   await t.rejects(rowbeat.enqueue('test.one'), { code: '42501' })
@@ -113,6 +121,8 @@ t.test('the role of the page on deployment may do what it says, and no more', as
 
 t.test('the key that the page on the API makes opens it', async (t) => {
   const { sql, db } = await setup(t)
-  const [{ key }] = (await sql.unsafe(textIn('docs/howto/mount-the-api.md', 'sql'))) as unknown as [{ key: string }]
+  const [{ key }] = (await sql.unsafe(textIn('docs/howto/mount-the-api.md', 'sql'))) as unknown as [
+    { key: string },
+  ]
   t.match(await createKeyring(db).identify(key), { name: 'reporting', scopes: ['runs:read', 'runs:write'] })
 })

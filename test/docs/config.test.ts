@@ -43,7 +43,10 @@ function refusalOf(env: Record<string, string>): string {
 
 t.test('every variable is told, and no other', async (t) => {
   const read = variablesRead()
-  const [libpq, own] = [read.filter((name) => name.startsWith('PG')), read.filter((name) => !name.startsWith('PG'))]
+  const [libpq, own] = [
+    read.filter((name) => name.startsWith('PG')),
+    read.filter((name) => !name.startsWith('PG')),
+  ]
   t.strictSame(rows.map(({ name }) => name).toSorted(), own)
   for (const name of libpq) t.ok(page.includes(`\`${name}\``), name)
 })

@@ -28,7 +28,8 @@ async function routesOfApi(): Promise<Seen[]> {
   app.addHook('onRoute', ({ method, url, config, onRequest }) => {
     const access = config!.rowbeat!
     const needs = access.auth === 'scope' ? access.scope : access.auth
-    for (const one of [method].flat()) seen.push({ method: one, url, needs, isRefusal: onRequest !== undefined })
+    for (const one of [method].flat())
+      seen.push({ method: one, url, needs, isRefusal: onRequest !== undefined })
   })
   await app.register(api, { rowbeat })
   await app.ready()
@@ -44,7 +45,9 @@ t.test('every route is told, with the scope it needs', async (t) => {
     .map(({ method, url, needs }) => [`${method} ${url}`, needs === 'public' ? 'nothing' : needs])
   const told = rowsBy(page, 'Route').map((row) => [codeOf(row.Route!), codeOf(row.Needs!) || row.Needs])
   t.strictSame(Object.fromEntries(told), Object.fromEntries(real))
-  const headings = [...page.matchAll(/^## ((?:GET|POST|PUT|PATCH|DELETE) .*)$/gm)].map(([, heading]) => heading!)
+  const headings = [...page.matchAll(/^## ((?:GET|POST|PUT|PATCH|DELETE) .*)$/gm)].map(
+    ([, heading]) => heading!,
+  )
   t.strictSame(headings.toSorted(), told.map(([route]) => route).toSorted())
   t.ok(routes.some(({ isRefusal }) => isRefusal))
 })
@@ -69,7 +72,9 @@ t.test('every parameter of a list is told', async (t) => {
 })
 
 t.test('the run that is shown has the keys of a run, in order', async (t) => {
-  const [run] = blocksOf(page).filter(({ language, text }) => language === 'json' && text.includes('"redeliveries"'))
+  const [run] = blocksOf(page).filter(
+    ({ language, text }) => language === 'json' && text.includes('"redeliveries"'),
+  )
   t.strictSame(Object.keys(JSON.parse(run!.text) as object), Object.keys(parseRun('{}')))
 })
 

@@ -14,14 +14,19 @@ t.test('every function without a version in its name is told, with its parameter
   const real = Object.fromEntries(
     found.map(({ name, parameters }) => [
       name,
-      parameters.map(([parameter, type]) => [parameter, type === 'timestamp with time zone' ? 'timestamptz' : type]),
+      parameters.map(([parameter, type]) => [
+        parameter,
+        type === 'timestamp with time zone' ? 'timestamptz' : type,
+      ]),
     ]),
   )
   const headings = [...page.matchAll(/^## rowbeat\.(\w+)$/gm)].map(([, name]) => name!)
   const tables = tablesOf(page)
   const told = Object.fromEntries(
     headings.map((name) => {
-      const table = tables.find((one) => one.heading === `rowbeat.${name}` && 'Parameter' in (one.rows[0] ?? {}))
+      const table = tables.find(
+        (one) => one.heading === `rowbeat.${name}` && 'Parameter' in (one.rows[0] ?? {}),
+      )
       return [name, (table?.rows ?? []).map((row) => [codeOf(row.Parameter!), row.Type])]
     }),
   )

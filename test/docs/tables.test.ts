@@ -3,7 +3,10 @@ import t from 'tap'
 import { setup } from '../helpers/bundle.ts'
 import { codeOf, readPage, tablesOf } from './page.ts'
 
-const SHORT: Record<string, string> = { 'double precision': 'float8', 'timestamp with time zone': 'timestamptz' }
+const SHORT: Record<string, string> = {
+  'double precision': 'float8',
+  'timestamp with time zone': 'timestamptz',
+}
 
 t.test('every column of every table and view is told, in order, with its type', async (t) => {
   const { sql } = await setup(t)

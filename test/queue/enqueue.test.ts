@@ -1,4 +1,5 @@
 /** Enqueue in TypeScript: what an option becomes, what is refused before anything is sent, and what concurrent calls share. */
+import postgres from 'postgres'
 import t from 'tap'
 import { z } from 'zod'
 import { createRowbeat, migrate, task, type DatabaseHandle, type EnqueueOptions } from '../../src/index.ts'
@@ -53,7 +54,7 @@ t.test('a task brings its own options; those of the call win', async (t) => {
   )
   t.match(await (await rowbeat.enqueue(byInput, { times: 3 })).get(), { attemptsMax: 4 })
   t.match(
-    await (await rowbeat.enqueue(byInput as never)).get(),
+    await (await rowbeat.enqueue(byInput as never, undefined as never)).get(),
     { attemptsMax: 1 },
     'an input left out is {}',
   )
@@ -266,7 +267,7 @@ t.test('enqueueing nothing is nothing, and a send of bodies answers in order', a
     { fields: { task: 'q.sent', id: '0192a0f0-0000-7000-8000-0000000000c1' }, input: undefined },
   ])
   t.match(sent, [{ created: true }, { created: true, id: '0192a0f0-0000-7000-8000-0000000000c1' }])
-  t.match(await sql`select input from rowbeat.runs where task = 'q.sent' order by created_at`, [
+  t.match(await sql`select input from rowbeat.runs where task = 'q.sent' order by id desc`, [
     { input: 1 },
     { input: {} },
   ])
@@ -291,18 +292,19 @@ t.test('a database without our tables, or not there, is said in one sentence wit
 })
 
 t.test('callers whose connection is cut are told; the next call works', async (t) => {
-  const own = createRowbeat({ databaseUrl: url })
+  const client = postgres(url, { max: 2, connection: { application_name: 'cut me' } })
+  const own = createRowbeat({ db: client })
   await own.enqueue('q.before')
   const locker = await admin.reserve()
   await locker`begin`
   await locker`lock table rowbeat_queue._private_jobs in access exclusive mode`
   const stuck = Promise.allSettled(Array.from({ length: 5 }, () => own.enqueue('q.cut')))
   await locker`select pg_sleep(0.05)`
-  await locker`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rowbeat client' and datname = current_database()`
+  await locker`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cut me' and datname = current_database()`
   await locker`rollback`
   locker.release()
   for (const one of await stuck) t.match(one, { status: 'rejected', reason: { code: 'RB_DB_UNREACHABLE' } })
   t.match(await (await own.enqueue('q.after')).get(), { state: 'PENDING' })
   t.match(await sql`select count(*)::int as n from rowbeat.runs where task = 'q.cut'`, [{ n: 0 }])
-  await own.close()
+  await client.end({ timeout: 0 })
 })

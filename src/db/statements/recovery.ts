@@ -129,7 +129,8 @@ with dead as (
 ), rung as (
   select pg_notify('rowbeat_queue', q) from (select distinct split_part(t.identifier, ':', 1) as q from back b join rowbeat_queue._private_tasks t on t.id = b.task_id) x
 )
-select (select string_agg(name, ',') from dead) as workers, (select count(*) from back)::text as returned, (select count(*) from gone)::text as lost, (select count(*) from rung) as rung`,
+select (select string_agg(name, ',') from dead) as workers, (select count(*) from back)::text as returned,
+  (select count(*) from gone)::text as lost, (select count(*) from rung) as rung`,
     [deadSeconds, keepSeconds],
   )
   return { workers: row!.workers?.split(',') ?? [], returned: Number(row!.returned), lost: Number(row!.lost) }

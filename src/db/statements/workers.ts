@@ -132,17 +132,20 @@ export async function keepHot(db: Queryable, queue: string, ms: number): Promise
   )
 }
 
-/** The horizon of transactions: everything that began before `xmax` was noted is over once `xmin` has reached it. */
-export async function readHorizon(
-  db: Queryable,
-  queue: string,
-): Promise<{ cold: boolean; xmin: bigint; xmax: bigint }> {
-  const [row] = await db.query<{ cold: boolean; xmin: string; xmax: string }>(
+/** A transaction's number that is higher than that of any which wrote something before. A snapshot's xmax is not: it leaves out those that are open. */
+export async function noteHorizon(db: Queryable): Promise<bigint> {
+  const [row] = await db.query<{ xid: string }>(`/* note_horizon */ select pg_current_xact_id()::text as xid`)
+  return BigInt(row!.xid)
+}
+
+/** Whether the queue is cold, and the oldest transaction that is still open: all that began before a horizon are over once this is above it. */
+export async function readHorizon(db: Queryable, queue: string): Promise<{ cold: boolean; xmin: bigint }> {
+  const [row] = await db.query<{ cold: boolean; xmin: string }>(
     `/* read_horizon */ select coalesce((select hot_until <= clock_timestamp() from rowbeat.queues where name = $1::text), true) as cold,
-       pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_snapshot_xmax(pg_current_snapshot())::text as xmax`,
+       pg_snapshot_xmin(pg_current_snapshot())::text as xmin`,
     [queue],
   )
-  return { cold: row!.cold, xmin: BigInt(row!.xmin), xmax: BigInt(row!.xmax) }
+  return { cold: row!.cold, xmin: BigInt(row!.xmin) }
 }
 
 export interface ProgressRow {
