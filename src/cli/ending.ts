@@ -5,9 +5,10 @@
  *
  *   alone         SIGTERM, SIGINT, SIGHUP     end within --grace
  *   supervised    SIGTERM, or `stop`          the same; SIGINT and SIGHUP reach the whole terminal, the supervisor speaks
- *   orphaned      the channel closed          end within 4 s, whatever happens
+ *   orphaned      the channel closed, npm died  end within 4 s, whatever happens
  */
 import { monotonicMs } from '../clock.ts'
+import { readEnvironment } from '../config.ts'
 import type { Link } from './start/link.ts'
 
 /** How to end. */
@@ -30,6 +31,7 @@ const ONE_REQUEST_MS = 400
 const ORPHAN_GRACE_MS = 1500
 /** PostgreSQL of a killed supervisor waits 3 s for its children and gives them one more to break off. */
 const ORPHAN_LIFE_MS = 4000
+const PARENT_EVERY_MS = 500
 
 export function watchForEnd(graceMs: number, link: Link | null): Ending {
   const first = Promise.withResolvers<Request>()
@@ -49,11 +51,13 @@ export function watchForEnd(graceMs: number, link: Link | null): Ending {
   for (const signal of ['SIGINT', 'SIGHUP'] as const)
     process.on(signal, () => link || ask({ graceMs, isOrphaned: false }))
   link?.onStop((given) => ask({ graceMs: given, isOrphaned: false }))
-  // Our supervisor, or the launcher whose shadow we are (bin/rowbeat.js).
-  process.once('disconnect', () => {
+  const orphan = (): void => {
     setTimeout(() => process.exit(1), ORPHAN_LIFE_MS).unref()
     ask({ graceMs: ORPHAN_GRACE_MS, isOrphaned: true })
-  })
+  }
+  // Our supervisor, or the launcher whose shadow we are (bin/rowbeat.js).
+  process.once('disconnect', orphan)
+  if (!link && readEnvironment().npm_lifecycle_event) watchParent(orphan)
   return {
     asked: first.promise,
     onHurry(work) {
@@ -61,4 +65,18 @@ export function watchForEnd(graceMs: number, link: Link | null): Ending {
       else hurries.push(work)
     },
   }
+}
+
+/**
+ * `npm start` that is killed takes nobody along: we are not told, we only get another parent. Outside of npm that means
+ * nothing: a shell may leave what it started to itself.
+ */
+function watchParent(orphan: () => void): void {
+  const parent = process.ppid
+  const look = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(look)
+    orphan()
+  }, PARENT_EVERY_MS)
+  look.unref()
 }

@@ -1,6 +1,7 @@
 /**
  * A run as it is told: `RunDocument` is what REST answers and SQL shows (snake_case, contract.md), `Run` the same in
- * TypeScript's words. Both come from rowbeat.run_json_v1, so that there is one place that decides what a run looks like.
+ * TypeScript's words. Both come from the view rowbeat.runs, which alone decides what a run looks like;
+ * rowbeat.run_json_v1 makes the same document for SQL users.
  */
 import type { ErrorData } from '../errors.ts'
 
@@ -116,8 +117,16 @@ const KEYS: readonly (keyof RunDocument)[] = [
   'due_at',
 ]
 
-/** Parses the text of rowbeat.run_json_v1, keys in the documented order. */
+const INSTANTS = ['created_at', 'run_at', 'started_at', 'finished_at', 'expires_at', 'due_at'] as const
+
+/** Parses a row of rowbeat.runs as JSON text: keys in the documented order, instants in RFC 3339 UTC. */
 export function parseRun(text: string): RunDocument {
   const raw = JSON.parse(text) as Record<string, unknown>
-  return Object.fromEntries(KEYS.map((key) => [key, raw[key] ?? null])) as unknown as RunDocument
+  const run: Record<string, unknown> = {}
+  for (const key of KEYS) run[key] = raw[key] ?? null
+  for (const key of INSTANTS) {
+    const at = run[key] as string | null
+    if (at !== null && at.length !== 24) run[key] = new Date(at).toISOString()
+  }
+  return run as unknown as RunDocument
 }

@@ -26,6 +26,7 @@ interface Manifest {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'rowbeat-package-'))
+t.setTimeout(110_000)
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 const installed = join(folder, 'node_modules/rowbeat')
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest
@@ -57,14 +58,16 @@ const skip = existsSync(installed) ? false : 'it was not installed'
 
 t.test('it has what it names and nothing that is of no use to who installs it', { skip }, async (t) => {
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' })
-  const entries = Object.values(manifest.exports).flatMap((entry) => Object.values([entry].flat()[0]!))
-  const named = [...entries.filter((path) => path.length > 1), ...Object.values(manifest.bin)]
+  const entries = Object.values(manifest.exports).flatMap((entry) =>
+    typeof entry === 'string' ? [entry] : Object.values(entry),
+  )
+  const named = [...entries, ...Object.values(manifest.bin)]
   for (const path of named) t.ok(files.includes(path.replace(/^\.\//, '')), path)
   for (const path of ['drizzle/views.sql', 'README.md', 'LICENSE', 'CHANGELOG.md'])
     t.ok(files.includes(path), path)
   t.strictSame(
     files.filter((path) =>
-      /^(src|test|bench|docs|data|admin)\b|examples|\.test\.|credentials|\.env/.test(path),
+      /^(src|test|bench|docs|data|admin)\b|examples|\.test\.|credentials\.json|\.env/.test(path),
     ),
     [],
   )

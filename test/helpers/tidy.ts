@@ -261,7 +261,8 @@ function news(source: Source, name: string, count?: number): [number, string][] 
 function textLines(source: Source): number[] {
   const lines: number[] = []
   collect(source, (node) => {
-    const isText = ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)
+    const isText =
+      ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || ts.isRegularExpressionLiteral(node)
     for (let n = lineOf(source, node); isText && n <= lineOf(source, node, node.end); n++) lines.push(n)
     return null
   })

@@ -108,13 +108,13 @@ t.test('transactions that are open while a queue goes cold are seen, none later 
     })
     committed.set(id, performance.now())
   }
-  for (let round = 0; round < 2; round++) {
+  {
     await keepBusy(doorbell, 600)
     await Promise.all(Array.from({ length: 40 }, (_, i) => enqueueSlowly(i * 30, 100 + Math.random() * 1300)))
     await until('all were seen', () => seen.size === committed.size, { timeout: 5000 })
   }
   const late = [...committed].map(([id, at]) => seen.get(id)! - at).toSorted((a, b) => a - b)
-  t.comment(`p50 ${late[40]!.toFixed(0)} ms, max ${late.at(-1)!.toFixed(0)} ms of ${late.length}`)
+  t.comment(`p50 ${late[20]!.toFixed(0)} ms, max ${late.at(-1)!.toFixed(0)} ms of ${late.length}`)
   t.ok(late.at(-1)! < 700, `the latest came after ${late.at(-1)} ms`)
   doorbell.stop()
 })

@@ -10,7 +10,7 @@ import { Logger, runTaskList } from 'graphile-worker'
 import pg from 'pg'
 import t from 'tap'
 import { createFacade } from '../../src/worker/facade.ts'
-import type { ClaimHooks } from '../../src/worker/facade.ts'
+import type { ClaimHooks } from '../../src/worker/claim.ts'
 import type { ClaimedJob } from '../../src/worker/job.ts'
 import { setup } from '../helpers/bundle.ts'
 import { until } from '../helpers/wait.ts'
@@ -25,6 +25,8 @@ const quiet: ClaimHooks = {
   claimed: () => {},
   claimFailed: () => {},
   returned: () => {},
+  ahead: () => 0,
+  unwanted: () => {},
 }
 
 /** A pool that answers nothing and keeps what it was asked. */
@@ -196,6 +198,35 @@ t.test('a claim waits for room and asks for as much as there is', async (t) => {
   t.strictSame((await none).rows, [])
   t.equal(asked.length, 1, 'room for none asks for none')
 })
+
+t.test(
+  'where runs are fast the next claim is made ahead, and goes back when nobody asks for it',
+  async (t) => {
+    const { pool, asked } = fakePool([{ id: '7' }])
+    const unwanted: unknown[] = []
+    let rooms = 0
+    let ahead = 64
+    const facade = createFacade(pool, {
+      ...quiet,
+      room: async () => (rooms++, 10),
+      ahead: () => ahead,
+      unwanted: (jobs) => void unwanted.push(...jobs),
+    })
+    const client = await clientOf(facade)
+    const get = () => client.query({ name: 'get_job/rowbeat_queue', text: CLAIM })
+    await get()
+    t.strictSame(
+      asked.map(({ name }) => name),
+      ['rowbeat_claim_10', 'rowbeat_claim_64'],
+    )
+    ahead = 0
+    t.strictSame((await get()).rows, [{ id: '7' }])
+    t.match([asked.length, rooms], [2, 1], 'answered by what was claimed ahead')
+    ahead = 64
+    await get()
+    await until('it went back', () => unwanted.length === 1, { timeout: 2000 })
+  },
+)
 
 t.test('a claim of another shape is refused by name of the version', async (t) => {
   const { pool } = fakePool()

@@ -53,8 +53,13 @@ const count = async (sql: postgres.Sql): Promise<object> =>
     (select count(*)::int from rowbeat.results where state = 'SUCCESS') as good, (select count(*)::int from rowbeat.results where state = 'FAILURE') as bad`
   )[0]!
 
+const { sql, db } = await setup(t)
+/** One database for all tests of this file, emptied before each. */
+const clear = () =>
+  sql`truncate rowbeat_queue._private_jobs, rowbeat.parked, rowbeat.results, rowbeat.attempts`
+
 t.test('a thousand of each kind in one go', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   let parked = 0
   const { flusher, told } = flusherOf(db, () => parked++)
   const leases = await lease(sql, 3000)
@@ -91,7 +96,7 @@ t.test('a thousand of each kind in one go', async (t) => {
 })
 
 t.test('one outcome that Postgres refuses does not fail its batch', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   const { flusher, told } = flusherOf(db)
   const leases = await lease(sql, 500)
   const [poisoned] = await lease(sql, 1, 'pool-1', '{"input": {"a": "\\u0000"}}')
@@ -108,7 +113,7 @@ t.test('one outcome that Postgres refuses does not fail its batch', async (t) =>
 })
 
 t.test('a result that is there already does not keep its row locked for ever', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   const { flusher, told } = flusherOf(db)
   const leases = await lease(sql, 3)
   await sql`insert into rowbeat.results (id, task, queue, state, priority, result, attempt, attempts_max, redeliveries, created_at, run_at, finished_at, keep_until)
@@ -123,7 +128,7 @@ t.test('a result that is there already does not keep its row locked for ever', a
 })
 
 t.test('an outcome whose lease is gone is refused, and only that one', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   const { flusher, told } = flusherOf(db)
   const [mine, stolen, reclaimed, gone] = (await lease(sql, 4)) as [Lease, Lease, Lease, Lease]
   await sql`update rowbeat_queue._private_jobs set locked_by = 'pool-2' where id = ${stolen.job}`
@@ -141,7 +146,7 @@ t.test('an outcome whose lease is gone is refused, and only that one', async (t)
 })
 
 t.test('when only the answer was lost, the outcome is neither stored twice nor called refused', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   let losses = 3
   const forgetful: Queryable = {
     async query(text, parameters) {
@@ -168,7 +173,7 @@ t.test('when only the answer was lost, the outcome is neither stored twice nor c
 })
 
 t.test('a store that is away is waited for, and too many outcomes make room close', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   let away = true
   const { flusher, told } = flusherOf({
     query: async (text, parameters) => {

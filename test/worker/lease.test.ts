@@ -50,8 +50,13 @@ const serverIsOld = (sql: postgres.Sql) =>
 const silence = (sql: postgres.Sql, id: string) =>
   sql`update rowbeat.workers set seen_at = now() - interval '11 s' where id = ${id}`
 
+const { sql, db } = await setup(t)
+/** One database for all tests of this file, emptied before each. */
+const clear = () =>
+  sql`truncate rowbeat_queue._private_jobs, rowbeat.parked, rowbeat.results, rowbeat.attempts, rowbeat.workers`
+
 t.test('handing back leaves a run as if it had never been claimed, and rings', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   const rung: string[] = []
   await sql.listen('rowbeat_queue', (queue) => void rung.push(queue))
   const [one, two] = await hold(sql, 'mine', 2)
@@ -66,7 +71,7 @@ t.test('handing back leaves a run as if it had never been claimed, and rings', a
 })
 
 t.test('which jobs are still ours is asked by pool', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   const [mine] = await hold(sql, 'mine', 1)
   const [theirs] = await hold(sql, 'theirs', 1)
   t.strictSame(await keepOwned(db, 'mine', [mine!.job, theirs!.job, '999']), new Set([mine!.job]))
@@ -75,7 +80,7 @@ t.test('which jobs are still ours is asked by pool', async (t) => {
 t.test(
   'claims never received are taken back once they are old enough, from every pool of a lane',
   async (t) => {
-    const { sql, db } = await setup(t)
+    await clear()
     const [known, lost] = await hold(sql, 'pool-1', 2, '7 s')
     const [fresh] = await hold(sql, 'pool-1', 1, '1 s')
     const [former] = await hold(sql, 'pool-0', 1, '7 s')
@@ -90,7 +95,7 @@ t.test(
 )
 
 t.test('rows of a pool that nobody registered are taken back, and still count as claimed', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   await registerWorker(db, row('w', ['known']))
   const [orphan] = await hold(sql, 'nobody', 1, '40 s')
   const [young] = await hold(sql, 'nobody', 1, '5 s')
@@ -104,7 +109,7 @@ t.test('rows of a pool that nobody registered are taken back, and still count as
 })
 
 t.test('a sweep charges only the runs that were listed as started', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   await serverIsOld(sql)
   await registerWorker(db, row('dead', ['dead-1']))
   await registerWorker(db, row('alive', ['alive-1']))
@@ -136,7 +141,7 @@ t.test('a sweep charges only the runs that were listed as started', async (t) =>
 })
 
 t.test('the third crash ends a run as worker_lost', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   await serverIsOld(sql)
   const [poison] = (await hold(sql, 'p-1', 1)) as [Held]
   for (const crash of [1, 2, 3]) {
@@ -168,7 +173,7 @@ t.test('the third crash ends a run as worker_lost', async (t) => {
 })
 
 t.test('two sweeps at once sweep once', async (t) => {
-  const { sql, db } = await setup(t)
+  await clear()
   await serverIsOld(sql)
   for (let i = 0; i < 20; i++) {
     await registerWorker(db, row(`w${i}`, [`p${i}`]))

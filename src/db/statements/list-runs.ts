@@ -95,7 +95,7 @@ export async function readRuns(
 ): Promise<{ id: string; run: string }[]> {
   return await db.query<{ id: string; run: string }>(
     `/* read_runs */
-select r.id::text as id, rowbeat.run_json_v1(r)::text as run
+select r.id::text as id, row_to_json(r)::text as run
 from rowbeat.runs r where r.id = any ($1::uuid[])`,
     [`{${ids.join(',')}}`],
   )

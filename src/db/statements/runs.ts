@@ -7,7 +7,7 @@ import type { Queryable } from '../handle.ts'
 /** The run's document as JSON text; null when the id is unknown. By index in each of the three places. */
 export async function readRun(db: Queryable, id: string): Promise<string | null> {
   const [row] = await db.query<{ run: string }>(
-    `/* read_run */ select rowbeat.run_json_v1(r)::text as run from rowbeat.run($1::uuid) r`,
+    `/* read_run */ select row_to_json(r)::text as run from rowbeat.run($1::uuid) r`,
     [id],
   )
   return row?.run ?? null
