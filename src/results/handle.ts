@@ -40,6 +40,7 @@ export interface RunHandle<Result = unknown> {
 }
 
 const REMEMBERED_MAX = 1000
+const REMEMBERED_LENGTH = 16_384
 /** NOTIFY is the hint, this is the net. */
 const POLL_MS = 500
 
@@ -62,7 +63,8 @@ export interface RunReader {
 
 export function createRunReader(handle: DatabaseHandle): RunReader {
   const db = toQueryable(handle)
-  const remembered = new Map<string, RunDocument>()
+  // As text, so that each reader gets a document of its own to do with as it likes.
+  const remembered = new Map<string, string>()
   const followed = new Map<string, Set<() => void>>()
   let listener: Listener | null | undefined
 
@@ -80,16 +82,16 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
   return {
     async read(id) {
       const known = remembered.get(id)
-      if (known) return known
+      if (known) return parseRun(known)
       if (!UUID.test(id)) return null
       const text = await readRun(db, id).catch((error: unknown) => {
         throw explainDatabaseError(error)
       })
       if (text === null) return null
       const run = parseRun(text)
-      if (isFinished(run.state)) {
+      if (isFinished(run.state) && text.length <= REMEMBERED_LENGTH) {
         if (remembered.size >= REMEMBERED_MAX) remembered.delete(remembered.keys().next().value!)
-        remembered.set(id, run)
+        remembered.set(id, text)
       }
       return run
     },

@@ -27,6 +27,8 @@ export class Stopping extends RowbeatError {
 export interface Surroundings {
   readonly recorder: Recorder
   readonly events: RunEvents
+  /** A run reported progress for the first time: it should be listed as running by the time that is seen. */
+  onFirstProgress(): void
 }
 
 export class Active implements Context {
@@ -94,6 +96,7 @@ export class Active implements Context {
 
   progress(current: number, total: number | null = null, meta: unknown = null): void {
     if (!Number.isFinite(current)) return
+    if (!this.#last) this.#around.onFirstProgress()
     const whole = Number.isFinite(total) ? total : null
     this.#last = { run: this.job.key, current, total: whole, meta: storableValue(meta) }
     this.#around.recorder.progress(this.#last)

@@ -105,9 +105,9 @@ function perform(trying: Trying, input: unknown): Executed | Promise<Executed> {
   const active = beginTry(trying, null)
   try {
     const returned = trying.task.handler(input, active)
-    if (!(returned instanceof Promise)) return ended(trying, active, succeed(returned))
+    if (!(returned instanceof Promise)) return ended(trying, active, succeeded(trying, returned))
     return returned.then(
-      (value) => ended(trying, active, succeed(value)),
+      (value) => ended(trying, active, succeeded(trying, value)),
       (thrown: unknown) => failed(trying, active, thrown),
     )
   } catch (thrown) {
@@ -123,7 +123,7 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
     await begin(shop.db, async (tx) => {
       active = beginTry(trying, tx)
       const value = await task.handler(input, active)
-      row = toRow(trying, succeed(value), active)
+      row = toRow(trying, succeeded(trying, value), active)
       const ours = await finishRuns(toQueryable(tx), shop.worker, [trying.pool], [row])
       if (ours.length === 0) throw new LeaseLost(job.key)
     })
@@ -143,6 +143,12 @@ function beginTry(
   const active = new Active(shop, job, task.name, attempt, allowed, startedMs, tx)
   shop.onStart(active)
   return active
+}
+
+/** What is not to be kept is not looked at, so it may be anything; a run enqueued by SQL leaves it to the task. */
+function succeeded({ task, job }: Trying, value: unknown): Outcome {
+  const isIgnored = job.payload.ignore_result ?? task.options.ignoreResult
+  return succeed(isIgnored ? null : value)
 }
 
 /** What is thrown after the worker asked to stop says nothing about the run, unless it is a signal of the handler's own. */

@@ -22,6 +22,7 @@ export interface Payload {
   due_at?: string
   unique_key?: string
   retention?: number
+  ignore_result?: boolean
 }
 
 export interface ClaimedJob {

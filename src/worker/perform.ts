@@ -30,6 +30,8 @@ export interface PerformerOptions {
   flusher: Flusher
   announce(run: Listed): Promise<void>
   unannounce(run: string): void
+  /** Lists the active runs soon, not at the next beat. */
+  listSoon(): void
   /** False once this worker was declared dead under that pool, or stops. */
   isOurs(pool: string): boolean
 }
@@ -49,6 +51,7 @@ export function createPerformer(options: PerformerOptions): Performer {
   const shop: Workshop = {
     recorder,
     events,
+    onFirstProgress: options.listSoon,
     worker: options.worker,
     db: options.db,
     random: Math.random,

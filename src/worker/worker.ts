@@ -112,6 +112,7 @@ export function createWorker(options: WorkerOptions): Worker {
     flusher,
     announce: (run) => heart!.announce(run),
     unannounce: (run) => heart!.forget(run),
+    listSoon: () => heart!.push(),
     isOurs: (poolId) => state.phase === 'running' && lanes.some((lane) => lane.pools().includes(poolId)),
   })
   const { active } = performer

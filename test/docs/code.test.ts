@@ -45,7 +45,11 @@ t.test('the TypeScript of every page compiles', async (t) => {
     ...options,
     noUnusedLocals: false,
     typeRoots: [join(ROOT, 'node_modules/@types')],
-    paths: { rowbeat: [join(ROOT, 'src/index.ts')], 'rowbeat/fastify': [join(ROOT, 'src/api/plugin.ts')] },
+    paths: {
+      rowbeat: [join(ROOT, 'src/index.ts')],
+      'rowbeat/fastify': [join(ROOT, 'src/api/plugin.ts')],
+      'rowbeat/drizzle': [join(ROOT, 'src/drizzle.ts')],
+    },
   })
   for (const [file, path] of files) {
     const faults = ts

@@ -82,3 +82,10 @@ t.test('what is shown as JSON is JSON', async (t) => {
   for (const { text, line } of blocksOf(page).filter(({ language }) => language === 'json'))
     t.doesNotThrow(() => void JSON.parse(text), `line ${line}`)
 })
+
+t.test('every option of the plugin is told where it is mounted', async (t) => {
+  const [, source] = /interface ApiOptions \{(.*?)\n\}/s.exec(readPage('src/api/plugin.ts'))!
+  const real = [...source!.matchAll(/^  (\w+)\??:/gm)].map(([, name]) => name!)
+  const told = rowsBy(readPage('docs/howto/mount-the-api.md'), 'Option').map((row) => codeOf(row.Option!))
+  t.strictSame(told.toSorted(), real.toSorted())
+})

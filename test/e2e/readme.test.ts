@@ -87,7 +87,10 @@ t.test('every file of the repository that a page names is there', async (t) => {
     const named = [
       ...withoutBlocks(readPage(page)).matchAll(/`((?:src|test|docs|bench|drizzle|bin)\/[\w./-]+)`/g),
     ]
-    const missing = named.map(([, path]) => path!).filter((path) => !existsSync(join(ROOT, path)))
+    // A pattern such as NNNN_pre_name.sql names no one file.
+    const missing = named
+      .map(([, path]) => path!)
+      .filter((path) => !path.includes('NNNN') && !existsSync(join(ROOT, path)))
     t.strictSame(missing, [], page)
   }
 })

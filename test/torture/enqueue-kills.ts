@@ -6,7 +6,7 @@
 import { startProcess, type Process } from '../helpers/process.ts'
 import { emptyTally, type Scenario, type Tally, type Torture } from './scenario.ts'
 
-const AT_ONCE = 4
+const AT_ONCE = 3
 
 export const enqueueKills: Scenario = {
   says: 'INSERT order + enqueue in one transaction, kill -9 at any point: both or neither',

@@ -75,7 +75,7 @@ export async function makeIdentifiers(db: Queryable, identifiers: readonly strin
 /** Where a parked run goes when it may run: the columns of a job, in one place for every release. */
 const TO_JOBS = `insert into rowbeat_queue._private_jobs (task_id, payload, priority, run_at, max_attempts, key, created_at, updated_at)
   select t.id, m.payload, m.priority, coalesce(m.release_at, m.created_at), 32767, m.id::text, m.created_at, now()
-  from moved m join rowbeat_queue._private_tasks t on t.identifier = m.queue || ':' || m.task`
+  from moved m join rowbeat_queue._private_tasks t on t.identifier = m.queue || ':' || m.task order by m.priority, m.id`
 
 /**
  * Moves due runs (eta, retry, snooze) into the queue, or to their next reason when the queue is paused or overflows.
