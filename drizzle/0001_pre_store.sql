@@ -208,16 +208,19 @@ declare
   high uuid := rowbeat.uuid7_floor_v1((day + 1)::timestamp at time zone 'UTC');
 begin
   if to_regclass('rowbeat.' || part) is not null then return false; end if;
-  execute format('create table rowbeat.%I (like rowbeat.results including defaults including constraints)', part);
-  -- Ids that came before their day had a table (a chosen id, a clock ahead) move out of the default partition. The lock is the one
-  -- that ATTACH takes: had first, so that nothing slips in between, and not waited for longer than anybody would notice.
-  lock table rowbeat.results_default in access exclusive mode;
-  execute format('with moved as (delete from rowbeat.results_default where id >= %L and id < %L returning *)
-                  insert into rowbeat.%I select * from moved', low, high, part);
-  execute format('alter table rowbeat.results attach partition rowbeat.%I for values from (%L) to (%L)', part, low, high);
+  begin
+    execute format('create table rowbeat.%I (like rowbeat.results including defaults including constraints)', part);
+    -- Ids that came before their day had a table (a chosen id, a clock ahead) move out of the default partition. The lock is the one
+    -- that ATTACH takes: had first, so that nothing slips in between, and not waited for longer than anybody would notice.
+    lock table rowbeat.results_default in access exclusive mode;
+    execute format('with moved as (delete from rowbeat.results_default where id >= %L and id < %L returning *)
+                    insert into rowbeat.%I select * from moved', low, high, part);
+    execute format('alter table rowbeat.results attach partition rowbeat.%I for values from (%L) to (%L)', part, low, high);
+  exception when lock_not_available then return null; -- busy: the next round makes it
+  end;
   return true;
 end $$;
-comment on function rowbeat.make_partition_v1 is 'Makes the day''s partition of results, UTC; false when it is there.';
+comment on function rowbeat.make_partition_v1 is 'Makes the day''s partition of results, UTC; false when it is there, null when somebody is busy with the default one.';
 
 do $$ begin
   for n in -1..7 loop perform rowbeat.make_partition_v1((now() at time zone 'UTC')::date + n); end loop;

@@ -10,6 +10,7 @@
  *   │  ├─ RunFailed  RunRevoked  WorkerLost  AttemptsExhausted
  *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE
  *   ├─ StoreError           RB_DB_UNREACHABLE  RB_SCHEMA_BEHIND  RB_SCHEMA_AHEAD  RB_DB_TOO_OLD  RB_QUEUE_UNKNOWN_VERSION  RB_VIEW_IN_USE
+ *   │                       RB_TRANSACTION_OVER
  *   ├─ AccessError          RB_KEY_MISSING  RB_KEY_INVALID  RB_SCOPE_MISSING
  *   └─ RequestError         RB_BODY_INVALID  RB_QUERY_INVALID  RB_ROUTE_UNKNOWN  RB_METHOD_NOT_ALLOWED
  *                           RB_STREAMS_FULL  RB_CLOSING

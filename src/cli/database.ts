@@ -7,6 +7,7 @@ import { ConfigError, StoreError } from '../errors.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { createRowbeat, type Rowbeat } from '../queue/rowbeat.ts'
 import { readCredentials } from './start/credentials.ts'
+import { asRowbeatError } from './words.ts'
 
 /** Throws ConfigError when none of the three says. */
 export function findDatabase(config: Config): string {
@@ -24,18 +25,23 @@ export async function withRowbeat<T>(config: Config, work: (rowbeat: Rowbeat) =>
   try {
     return await work(rowbeat)
   } catch (error) {
-    throw explainAbsence(explainDatabaseError(error, databaseUrl), config)
+    throw explainAbsence(error, config)
   } finally {
     await rowbeat.close()
   }
 }
 
-/** Of an address that nobody typed, "correct DATABASE_URL" would be the wrong advice. */
-export function explainAbsence(error: unknown, { databaseUrl, dataDir }: Config): unknown {
-  if (databaseUrl || (error as { code?: string }).code !== 'RB_DB_UNREACHABLE') return error
+/**
+ * Of what kept a command from its database, a sentence that names it: the floors below do not know its address, and of
+ * one that nobody typed, "correct DATABASE_URL" would be the wrong advice.
+ */
+export function explainAbsence(thrown: unknown, { databaseUrl, dataDir }: Config): unknown {
+  if (asRowbeatError(thrown).code !== 'RB_DB_UNREACHABLE') return thrown
+  const cause = thrown instanceof StoreError && thrown.cause ? thrown.cause : thrown
+  if (databaseUrl) return explainDatabaseError(cause, databaseUrl)
   return new StoreError(
     'RB_DB_UNREACHABLE',
     `The database noted in ${dataDir} (credentials.json) cannot be reached: run \`rowbeat start\`, or name another with DATABASE_URL or --database-url.`,
-    { cause: error },
+    { cause },
   )
 }

@@ -42,7 +42,8 @@ export async function loadApp(config: Config): Promise<AppRoutes | null> {
 
 function unloadable(what: string, error: unknown): ConfigError {
   const { name, message, stack } = error as Error
-  const where = /\(?((?:file:\/\/)?\/[^()\s]+:\d+(?::\d+)?)\)?/.exec(stack ?? '')?.[1]
+  // The first place in a file; those of Node itself are named node:internal/….
+  const where = /(?:^|[\s(])(?:file:\/\/)?(\/[^()\s]+:\d+(?::\d+)?)/.exec(stack ?? '')?.[1]
   return new ConfigError(`${what} cannot be loaded: ${name}: ${message}${where ? ` (${where})` : ''}`, {
     cause: error,
   })

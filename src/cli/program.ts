@@ -4,9 +4,10 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { readEnvironment } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { addCommon, addGrace, addServing, addWorking, durationFlag, whole } from './options.ts'
-import { EXIT, tellError } from './words.ts'
+import { EXIT, say, tellError } from './words.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 the run failed or was not found, 2 usage or configuration, 3 database unreachable, 4 timed out.`
@@ -26,10 +27,17 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     await program.parseAsync([...words], { from: 'user' })
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     const json = words.includes('--json')
+    if (error instanceof CommanderError) return usageCode(error, json)
     return tellError(error, { json, debug: wantsDetails() })
   }
+}
+
+/** Commander has said its words already. */
+function usageCode({ exitCode, message }: CommanderError, json: boolean): number {
+  if (exitCode === 0) return EXIT.done
+  if (json) say({ error: new ConfigError(message.replace(/^error: /, '')).toJSON() })
+  return EXIT.usage
 }
 
 export function buildProgram(report: Report): Command {

@@ -7,6 +7,7 @@
  * a bare `::jsonb` parameter twice on a plain client and once after drizzle has touched that client.
  */
 import { ConfigError } from '../errors.ts'
+import { guarded } from './guard.ts'
 
 export type Parameter = string | number | boolean | null
 
@@ -55,9 +56,13 @@ export function toQueryable(handle: DatabaseHandle): Queryable {
 
 /** Runs `work` in a transaction of the handle's own kind and gives it that kind of transaction. */
 export async function begin<T>(handle: DatabaseHandle, work: (tx: DatabaseHandle) => Promise<T>): Promise<T> {
-  if ('session' in handle && 'transaction' in handle) return await handle.transaction(work)
   const driver = driverOf(handle) as { begin?: (work: unknown) => Promise<T>; connect?: () => Promise<any> }
-  if (isPostgresJs(driver) && typeof driver.begin === 'function') return await driver.begin(work)
+  if ('session' in handle && 'transaction' in handle) {
+    if (isPostgresJs(driver)) return await guarded((inside) => handle.transaction(inside), work)
+    return await handle.transaction((tx: any) => unharmed(tx.session?.client, () => work(tx)))
+  }
+  if (isPostgresJs(driver) && typeof driver.begin === 'function')
+    return await guarded((inside) => driver.begin!(inside), work)
   if (typeof driver.connect !== 'function') {
     throw new ConfigError(
       'the database handle cannot begin a transaction: pass a db, an sql or a Pool, not a single client or transaction.',
@@ -67,7 +72,7 @@ export async function begin<T>(handle: DatabaseHandle, work: (tx: DatabaseHandle
   let failure: unknown
   try {
     await client.query('BEGIN')
-    const value = await work(client)
+    const value = await unharmed(client, () => work(client))
     await client.query('COMMIT')
     return value
   } catch (error) {
@@ -82,6 +87,17 @@ export async function begin<T>(handle: DatabaseHandle, work: (tx: DatabaseHandle
 /** What node-postgres says without a code. */
 const LOST =
   /Connection (terminated|ended)|Query read timeout|timeout exceeded when trying to connect|encountered a connection error|not queryable/i
+
+/** node-postgres tells a client that its connection broke; where nobody listens, that ends the process. The next query says it too. */
+async function unharmed<T>(client: any, work: () => Promise<T>): Promise<T> {
+  const ignore = (): void => {}
+  client?.on?.('error', ignore)
+  try {
+    return await work()
+  } finally {
+    client?.off?.('error', ignore)
+  }
+}
 
 /** True when the connection, not the statement, is what failed: another try on another connection may succeed. */
 export function isConnectionLoss(error: unknown): boolean {

@@ -42,7 +42,7 @@ t.test('a retry is released within 150 ms of its time', async (t) => {
   await rowbeat.enqueueMany(
     Array.from({ length: 20 }, () => ({
       task: scripted,
-      input: { fate: 'fail', times: 5 },
+      input: { fate: 'fail' as const, times: 5 },
       attemptsMax: 6,
       retry,
     })),

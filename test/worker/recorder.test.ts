@@ -23,7 +23,15 @@ function recorderOf(db: Queryable) {
       priority: 0,
       task_identifier: 'default:a',
     }
-    return new Active({ recorder, events }, job as unknown as ClaimedJob, 'a', 1, 1, Date.now(), null)
+    return new Active(
+      { recorder, events, onFirstProgress() {} },
+      job as unknown as ClaimedJob,
+      'a',
+      1,
+      1,
+      Date.now(),
+      null,
+    )
   }
   return { recorder, begin, trouble: () => trouble }
 }

@@ -1,4 +1,5 @@
 /** Transactional tasks: their effects and their outcome commit together, whatever kind of handle the transaction is. */
+import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { sql as text } from 'drizzle-orm'
 import pg from 'pg'
@@ -6,6 +7,7 @@ import postgres from 'postgres'
 import t from 'tap'
 import { Discard, Retry, task } from '../../src/index.ts'
 import type { DatabaseHandle } from '../../src/index.ts'
+import { begin } from '../../src/db/handle.ts'
 import { setup } from '../helpers/bundle.ts'
 import { entry, makeLedger, scripted } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
@@ -141,4 +143,72 @@ t.test('context.tx is refused to a task that did not ask for it', async (t) => {
   const { rowbeat } = await startWorker(t, url, { tasks: [plain, scripted] })
   const run = await rowbeat.enqueue(plain, {})
   await t.rejects(run.result({ timeout: '5s' }), { message: /transactional: true/ })
+})
+
+t.test('a transaction that is over refuses whatever is asked of it', async (t) => {
+  await clear()
+  const client = postgres(url, { max: 1, onnotice: () => {} })
+  t.teardown(() => client.end())
+  const over = { code: 'RB_TRANSACTION_OVER' }
+  const insert = (tx: any) => tx`insert into ledger values (gen_random_uuid(), 1)`
+  for (const how of ['committed', 'rolled back', 'broken'] as const) {
+    let kept: any
+    let nested: any
+    const done = begin(client, async (tx: any) => {
+      kept = tx
+      await insert(tx)
+      await tx.savepoint(async (inner: any) => {
+        nested = inner
+        await insert(inner)
+      })
+      if (how === 'rolled back') throw new Error('on purpose')
+      if (how !== 'broken') return
+      const [{ pid }] = await tx`select pg_backend_pid() as pid`
+      await sql`select pg_terminate_backend(${pid})`
+      await until('it is over', () => {
+        try {
+          return void tx.json({})
+        } catch {
+          return true
+        }
+      })
+      await insert(tx)
+    })
+    if (how === 'committed') await done
+    else await t.rejects(done, how === 'broken' ? { code: 'CONNECTION_CLOSED' } : { message: 'on purpose' })
+    await begin(client, async (other: any) => {
+      await insert(other)
+      t.throws(() => insert(kept), over, `${how}: not into the transaction of somebody else`)
+      t.throws(() => insert(nested), over)
+      t.throws(() => kept.unsafe('select 1'), over)
+    })
+  }
+  t.match(await count(), { effects: 2 + 3 })
+})
+
+t.test('a drizzle transaction whose connection broke refuses too, and harms nobody', async (t) => {
+  await clear()
+  const client = postgres(url, { max: 1, onnotice: () => {} })
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
+  pool.on('error', () => {})
+  t.teardown(() => Promise.all([client.end(), pool.end()]))
+  for (const db of [drizzle(client), drizzlePg(pool)]) {
+    const insert = text`insert into ledger values (gen_random_uuid(), 1)`
+    const broken = begin(db as DatabaseHandle, async (tx: any) => {
+      await tx.execute(insert)
+      const rows = await tx.execute(text`select pg_backend_pid() as pid`)
+      await sql`select pg_terminate_backend(${(rows.rows ?? rows)[0].pid})`
+      await until('it is over', () =>
+        tx.execute(text`select 1`).then(
+          () => false,
+          () => true,
+        ),
+      )
+      await tx.execute(insert)
+    })
+    await t.rejects(broken)
+    // The next may still be given the connection that is about to be noticed as broken.
+    await until('another works', () => begin(db as DatabaseHandle, (tx: any) => tx.execute(insert)))
+  }
+  t.match(await count(), { effects: 2 })
 })

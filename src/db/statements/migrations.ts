@@ -13,8 +13,9 @@ export async function readServerVersion(db: Queryable): Promise<{ number: number
   return { number: Number(row!.number), text: row!.text }
 }
 
-/** Session lock, held over graphile-worker's own transactions too. */
+/** Session lock, held over graphile-worker's own transactions too. Who waits for it may wait for longer than a DBA lets statements run. */
 export async function lockMigrations(db: Queryable): Promise<void> {
+  await db.query(`/* wait_long */ select set_config('statement_timeout', '0', false)`)
   await db.query(`/* lock_migrations */ select pg_advisory_lock(${LOCK})`)
 }
 
@@ -22,7 +23,9 @@ export async function unlockMigrations(db: Queryable): Promise<void> {
   await db.query(`/* unlock_migrations */ select pg_advisory_unlock(${LOCK})`)
 }
 
+/** Only what is missing: `if not exists` asks for the right to create even where there is nothing to create. */
 export async function prepareMigrations(db: Queryable): Promise<void> {
+  if (await hasMigrations(db)) return
   await db.query(`/* create_schema */ create schema if not exists rowbeat`)
   await db.query(
     `/* create_migrations */ create table if not exists rowbeat.migrations (name text primary key, applied_at timestamptz not null default now())`,
@@ -31,14 +34,18 @@ export async function prepareMigrations(db: Queryable): Promise<void> {
 
 /** Names of the steps that have run; none when the store was never made. */
 export async function readAppliedMigrations(db: Queryable): Promise<string[]> {
-  const [table] = await db.query<{ there: boolean }>(
-    `/* has_migrations */ select to_regclass('rowbeat.migrations') is not null as there`,
-  )
-  if (!table!.there) return []
+  if (!(await hasMigrations(db))) return []
   const rows = await db.query<{ name: string }>(
     `/* read_migrations */ select name from rowbeat.migrations order by name`,
   )
   return rows.map((row) => row.name)
+}
+
+async function hasMigrations(db: Queryable): Promise<boolean> {
+  const [table] = await db.query<{ there: boolean }>(
+    `/* has_migrations */ select to_regclass('rowbeat.migrations') is not null as there`,
+  )
+  return table!.there
 }
 
 export async function recordMigration(db: Queryable, name: string): Promise<void> {
