@@ -141,7 +141,7 @@ create table rowbeat.queues (
   paused_at timestamptz,
   pause_reason text,
   resume_at timestamptz,
-  hot_limit integer not null default 20000 check (hot_limit >= 0),
+  hot_limit integer not null default 5000 check (hot_limit >= 0),
   overflow smallint,
   hot_until timestamptz
 ) with (fillfactor = 50);

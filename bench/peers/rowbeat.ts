@@ -1,7 +1,7 @@
 /**
  * Rowbeat itself, through nothing but its public surface (`src/index.ts`) and the migration that `npm start`
  * runs. Every run leaves a durable result row. Without `concurrency` and `hotLimit` it is as installed: 10
- * running, and a queue of more than 20,000 overflows into `rowbeat.parked`.
+ * running, and a queue of more than 5,000 overflows into `rowbeat.parked`.
  */
 import type postgres from 'postgres'
 import { createRowbeat, migrate, task } from '../../src/index.ts'

@@ -25,7 +25,13 @@ async function beginApi({ config, tasks, log, go }: Setting): Promise<Service> {
     loadApp(config),
     requireStore(databaseUrl),
   ])
-  const rowbeat = createRowbeat({ databaseUrl, tasks: known, connections: 10, prepare: config.prepare })
+  const rowbeat = createRowbeat({
+    databaseUrl,
+    tasks: known,
+    connections: 10,
+    prepare: config.prepare,
+    role: 'api',
+  })
   const app = createServer({ rowbeat, logger: log, version: VERSION })
   await routes?.(app, { rowbeat, databaseUrl })
   try {

@@ -21,7 +21,7 @@ export function findDatabase(config: Config): string {
 /** Runs `work` with a rowbeat that knows no task of its own, and closes it. */
 export async function withRowbeat<T>(config: Config, work: (rowbeat: Rowbeat) => Promise<T>): Promise<T> {
   const databaseUrl = findDatabase(config)
-  const rowbeat = createRowbeat({ databaseUrl, connections: 2, prepare: config.prepare })
+  const rowbeat = createRowbeat({ databaseUrl, connections: 2, prepare: config.prepare, role: 'cli' })
   try {
     return await work(rowbeat)
   } catch (error) {

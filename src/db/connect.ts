@@ -5,6 +5,7 @@
  */
 import postgres from 'postgres'
 import { StoreError } from '../errors.ts'
+import { postgresJsAddress } from './address.ts'
 import { isConnectionLoss } from './handle.ts'
 
 export interface ConnectOptions {
@@ -21,7 +22,9 @@ export type Sql = postgres.Sql
 
 /** A lazily connecting pool: nothing is opened until the first query. */
 export function connect({ url, role, max = 4, prepare = true }: ConnectOptions): Sql {
-  return postgres(url, {
+  const { url: address, ...told } = postgresJsAddress(url)
+  return postgres(address, {
+    ...told,
     max,
     prepare,
     connect_timeout: 10,

@@ -11,6 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { StoreError } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { nodePostgresAddress } from './address.ts'
 import { connect, explainDatabaseError, type Sql } from './connect.ts'
 import { analyzeStore, QUEUE_MIGRATION, QUEUE_SCHEMA, readQueueMigration } from './statements/jobs.ts'
 import { toQueryable } from './handle.ts'
@@ -113,8 +114,14 @@ async function pendingSteps(sql: Sql): Promise<MigrationStep[]> {
 async function applyStep(sql: Sql, url: string, step: MigrationStep): Promise<void> {
   if (step.name.startsWith('graphile-worker')) {
     await removeViews(sql)
-    const { runMigrations } = await import('graphile-worker')
-    await runMigrations({ connectionString: url, schema: QUEUE_SCHEMA })
+    const [{ runMigrations }, { default: pg }] = await Promise.all([import('graphile-worker'), import('pg')])
+    const pool = new pg.Pool({ ...nodePostgresAddress(url), application_name: 'rowbeat migrate', max: 1 })
+    pool.on('error', () => {}) // said by the statement that needed it
+    try {
+      await runMigrations({ pgPool: pool, schema: QUEUE_SCHEMA })
+    } finally {
+      await pool.end()
+    }
     return
   }
   const apply = (): Promise<void> =>

@@ -27,6 +27,8 @@ export interface RowbeatOptions {
   /** Connections at most when `databaseUrl` is given; default 4. */
   connections?: number
   prepare?: boolean
+  /** Shown in pg_stat_activity as `rowbeat <role>` when `databaseUrl` is given; default `client`. */
+  role?: string
 }
 
 type Arguments<T> =
@@ -78,7 +80,7 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
   const own = options.databaseUrl
     ? connect({
         url: options.databaseUrl,
-        role: 'client',
+        role: options.role ?? 'client',
         max: options.connections ?? 4,
         prepare: options.prepare,
       })

@@ -28,9 +28,9 @@ export interface TaskOptions {
   /** Tries in all, or a function of the input that says; default 1, or 5 when `retry` is given. */
   attemptsMax?: number | ((input: any) => number)
   retry?: RetryPolicy
-  /** A try that takes longer is ended. */
+  /** Kept and shown with each run; this release does not end a try for it. */
   timeLimit?: Duration
-  /** A try that takes longer is asked to stop, by its signal. */
+  /** Kept and shown with each run; this release does not ask a try to stop for it. */
   softTimeLimit?: Duration
   /** How long its results are kept; default ROWBEAT_RESULT_RETENTION. */
   retention?: Duration

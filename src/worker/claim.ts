@@ -1,11 +1,12 @@
 /**
- * Claims: graphile-worker's statement, resized to what the lane has room for and answering the columns that are looked
- * at. graphile asks again only when every claimed run has been taken by a slot, so with very fast tasks the slots would
- * stand idle for each round trip. There the next claim is made ahead, while the last one is being worked through: it
- * holds what the slots get through in some 10 ms, and what is not asked for within half a second goes back.
+ * Claims: where graphile-worker asks for a job, ours asks for as many as the lane has room for. graphile asks again
+ * only when every claimed run has been taken by a slot, so with very fast tasks the slots would stand idle for each
+ * round trip. There the next claim is made ahead, while the last one is being worked through: it holds what the slots
+ * get through in some 10 ms, and what is not asked for within half a second goes back.
  */
 import pg from 'pg'
 import { isConnectionLoss } from '../db/handle.ts'
+import { CLAIM_RUNS } from '../db/statements/claim.ts'
 import { StoreError } from '../errors.ts'
 import type { ClaimedJob } from './job.ts'
 
@@ -43,10 +44,6 @@ const CLAIM_TYPES: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     oid === TIMESTAMPTZ ? (text: string) => text : pg.types.getTypeParser(oid, format as 'text'),
 }
-
-/** Half the columns of `*`, for half the parsing; graphile itself looks at no others. */
-const RETURNING =
-  'returning jobs.id, jobs.job_queue_id, jobs.task_id, jobs.payload, jobs.priority, jobs.attempts, jobs.key, jobs.created_at'
 
 /** Makes the function that answers graphile's `get_job`. */
 export function createClaim(pool: pg.Pool, hooks: ClaimHooks): (request: Query) => Promise<Answer> {
@@ -93,19 +90,15 @@ export function createClaim(pool: pg.Pool, hooks: ClaimHooks): (request: Query) 
   }
 }
 
-function resize(request: Query, size: number): Query {
-  if (!request.text.includes('limit 1\n')) {
+/** The same question in our words: decisions/0005. */
+function resize({ name, text, values }: Query, size: number): Query {
+  if (!text.includes('limit 1\n') || values?.length !== 2) {
     throw new StoreError(
       'RB_QUEUE_UNKNOWN_VERSION',
       'graphile-worker asks for jobs in a way this release was not tested with: install exactly graphile-worker 0.18.0.',
     )
   }
-  return {
-    ...request,
-    name: request.name && `rowbeat_claim_${size}`,
-    text: request.text.replace('limit 1\n', `limit ${size}\n`).replace(/returning \*\s*$/, RETURNING),
-    types: CLAIM_TYPES,
-  }
+  return { name: name && 'claim_runs', text: CLAIM_RUNS, values: [...values, size], types: CLAIM_TYPES }
 }
 
 /** node-postgres puts a client back as idle after a query timeout, where every next user waits again: destroy it instead. */

@@ -30,6 +30,13 @@ class LeaseLost extends RowbeatError {
   }
 }
 
+/** Thrown inside a transactional run whose result cannot be stored: a run that fails leaves no effects. */
+class Unstorable extends RowbeatError {
+  constructor() {
+    super('RB_RESULT_INVALID', 'the result cannot be stored, so the transaction was rolled back.')
+  }
+}
+
 /** What every run of a worker is executed in. */
 export interface Workshop extends Surroundings {
   readonly worker: string
@@ -123,13 +130,16 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
     await begin(shop.db, async (tx) => {
       active = beginTry(trying, tx)
       const value = await task.handler(input, active)
-      row = toRow(trying, succeeded(trying, value), active)
+      const outcome = succeeded(trying, value)
+      row = toRow(trying, outcome, active)
+      if (outcome.state !== 'SUCCESS') throw new Unstorable()
       const ours = await finishRuns(toQueryable(tx), shop.worker, [trying.pool], [row])
       if (ours.length === 0) throw new LeaseLost(job.key)
     })
     return { row: row!, stored: true }
   } catch (thrown) {
     if (thrown instanceof LeaseLost) return { row: null, stored: true }
+    if (thrown instanceof Unstorable) return { row: row!, stored: false }
     // COMMIT may have happened with its answer lost: then the job row is gone, this outcome finds nothing, and the result stands.
     if (row && isTransient(thrown)) return ended(trying, active, { state: 'PARK', reason: 'retry', delay: 0 })
     return failed(trying, active, thrown)

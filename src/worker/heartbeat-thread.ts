@@ -6,6 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import pg from 'pg'
 import { monotonicMs, nowMs } from '../clock.ts'
+import { nodePostgresAddress } from '../db/address.ts'
 import { toQueryable } from '../db/handle.ts'
 import { beatWorker, type Beat } from '../db/statements/workers.ts'
 import type { FromThread, ThreadData, ToThread } from './heartbeat.ts'
@@ -29,7 +30,7 @@ const tell = (message: FromThread): void => port.postMessage(message)
 async function connected(): Promise<pg.Client> {
   if (holder.client) return holder.client
   const client = new pg.Client({
-    connectionString: url,
+    ...nodePostgresAddress(url),
     application_name: 'rowbeat heartbeat',
     connectionTimeoutMillis: 3000,
     query_timeout: 3000,

@@ -4,6 +4,7 @@
  */
 import pg from 'pg'
 import { sleep } from '../clock.ts'
+import { nodePostgresAddress } from '../db/address.ts'
 import { connect, type Sql } from '../db/connect.ts'
 import { toQueryable, type DatabaseHandle, type Queryable } from '../db/handle.ts'
 import { isMigrated } from '../db/migrate.ts'
@@ -34,7 +35,7 @@ export interface Pools {
 
 export function openPools(options: PoolsOptions): Pools {
   const pool = new pg.Pool({
-    connectionString: options.databaseUrl,
+    ...nodePostgresAddress(options.databaseUrl),
     application_name: 'rowbeat worker',
     max: Math.min(12, 5 + options.lanes),
     keepAlive: true,

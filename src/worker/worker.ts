@@ -25,6 +25,7 @@ import {
   updatePools,
 } from '../db/statements/workers.ts'
 import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
+import { vacuumHot } from '../db/statements/upkeep.ts'
 import { upkeep } from '../dispatcher/upkeep.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import { ConfigError, RowbeatError } from '../errors.ts'
@@ -80,6 +81,8 @@ const SWEEP_MS = 1000
 const STEADY_MS = 5000
 const ORPHANS_MS = 20_000
 const UPKEEP_MS = 3_600_000
+const KEEP_UP_MS = 10_000
+const DEAD_ROWS = 20_000
 
 class LeaseLost extends RowbeatError {
   constructor() {
@@ -220,7 +223,7 @@ export function createWorker(options: WorkerOptions): Worker {
         { everyMs: SWEEP_MS, run: sweep },
         { everyMs: SWEEP_MS, run: async () => void (await Promise.all(lanes.map((lane) => lane.check()))) },
         { everyMs: ORPHANS_MS, run: async () => void (await reclaimOrphans(db)) },
-        { everyMs: UPKEEP_MS / 60, run: keepUp },
+        { everyMs: KEEP_UP_MS, run: keepUp },
       ],
     })
     listener = listen(pool, {
@@ -247,6 +250,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const keepUp = async (): Promise<void> => {
     const sql = connect({ url: options.databaseUrl, role: 'upkeep', max: 1, prepare })
     try {
+      await vacuumHot(toQueryable(sql), DEAD_ROWS)
       await upkeep(toQueryable(sql), UPKEEP_MS)
     } finally {
       await sql.end({ timeout: 1 })

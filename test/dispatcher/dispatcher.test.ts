@@ -12,7 +12,7 @@ import { startWorker } from '../helpers/worker.ts'
 const { url, sql, db } = await setup(t)
 const clear = async (): Promise<void> => {
   await sql`truncate rowbeat_queue._private_jobs, rowbeat.parked, rowbeat.results, rowbeat.attempts`
-  await sql`update rowbeat.queues set hot_limit = 20000, overflow = null, paused_at = null, hot_until = null`
+  await sql`update rowbeat.queues set hot_limit = 5000, overflow = null, paused_at = null, hot_until = null`
 }
 const results = async (sql: postgres.Sql): Promise<number> =>
   (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n

@@ -25,7 +25,7 @@ export const queues = rowbeatSchema.table('queues', {
   pausedAt: instant('paused_at'),
   pauseReason: text('pause_reason'),
   resumeAt: instant('resume_at'),
-  hotLimit: integer('hot_limit').notNull().default(20_000),
+  hotLimit: integer('hot_limit').notNull().default(5000),
   overflow: smallint('overflow'),
   hotUntil: instant('hot_until'),
 })

@@ -67,3 +67,17 @@ export async function sweepLeftovers(db: Queryable, limit: number): Promise<void
     [limit],
   )
 }
+
+/**
+ * Vacuums the hot tables once they hold as many dead rows as are worth it: autovacuum comes once a minute, and by then
+ * an hour's worth of claims may be walking past them. Returns the tables vacuumed; one that is busy is left out.
+ */
+export async function vacuumHot(db: Queryable, deadRows: number): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(
+    `/* read_dead_rows */ select schemaname || '.' || relname as name from pg_stat_user_tables
+     where n_dead_tup > $1::integer and (schemaname, relname) in (('rowbeat_queue', '_private_jobs'), ('rowbeat', 'parked'))`,
+    [deadRows],
+  )
+  for (const { name } of rows) await db.query(`/* vacuum */ vacuum (skip_locked) ${name}`)
+  return rows.map(({ name }) => name)
+}
