@@ -307,15 +307,16 @@ begin
   end if;
   loop
     with p as materialized (
-      select p.*, coalesce(p.own::uuid, rowbeat.uuid7()) as id from rowbeat.placed_v1(runs, at) p
+      -- A microsecond apart, so that they keep their order wherever they go.
+      select p.*, coalesce(p.own::uuid, rowbeat.uuid7()) as id, at - (total - p.ordinal) * interval '1 microsecond' as asked_at from rowbeat.placed_v1(runs, at) p
     ), ready as (
       select not exists (select from p where task_id is null) as yes
     ), hot as (
       insert into rowbeat_queue._private_jobs (task_id, payload, priority, run_at, max_attempts, key, created_at, updated_at)
-      select p.task_id, p.payload::json, p.priority, at, 32767, p.id::text, at, at from p, ready where ready.yes and p.reason is null
+      select p.task_id, p.payload::json, p.priority, p.asked_at, 32767, p.id::text, p.asked_at, p.asked_at from p, ready where ready.yes and p.reason is null
     ), cold as (
       insert into rowbeat.parked (id, reason, release_at, task, queue, priority, payload, created_at, parked_at)
-      select p.id, p.reason, case when p.reason = 'eta' then p.eta end, p.task, p.queue, p.priority, p.payload::json, at, at
+      select p.id, p.reason, case when p.reason = 'eta' then p.eta end, p.task, p.queue, p.priority, p.payload::json, p.asked_at, p.asked_at
       from p, ready where ready.yes and p.reason is not null
     )
     select array_agg(p.id order by p.ordinal), array_agg(distinct p.queue) filter (where p.reason is null),

@@ -4,7 +4,7 @@
  * `sslmode=require` for verify-full. Here it is read once, and each is told in its own words.
  */
 import { readFileSync } from 'node:fs'
-import type { ConnectionOptions } from 'node:tls'
+import { checkServerIdentity, type ConnectionOptions } from 'node:tls'
 import type pg from 'pg'
 import { ConfigError } from '../errors.ts'
 
@@ -44,7 +44,7 @@ export function nodePostgresAddress(text: string): Pick<pg.ClientConfig, 'connec
 }
 
 /** What libpq's ssl parameters ask for, taken out of the URL; undefined when they say nothing. */
-function takeTls({ searchParams }: URL): Tls | undefined {
+function takeTls({ hostname, searchParams }: URL): Tls | undefined {
   const take = (name: string): string | null => {
     const value = searchParams.get(name)
     searchParams.delete(name)
@@ -65,7 +65,10 @@ function takeTls({ searchParams }: URL): Tls | undefined {
   if (cert) options.cert = read(cert, 'sslcert')
   if (key) options.key = read(key, 'sslkey')
   // As libpq: with a root certificate, require means that the server has one it signed, whatever its name.
-  if (mode === 'verify-full' || root === 'system') return options
+  if (mode === 'verify-full' || root === 'system') {
+    // Said ourselves, because postgres.js compares with "localhost" where the host is an IP address.
+    return { ...options, checkServerIdentity: (_, certificate) => checkServerIdentity(hostname, certificate) }
+  }
   if (mode === 'verify-ca' || root) return { ...options, checkServerIdentity: () => undefined }
   return { ...options, rejectUnauthorized: false }
 }

@@ -116,7 +116,9 @@ async function applyStep(sql: Sql, url: string, step: MigrationStep): Promise<vo
     await removeViews(sql)
     const [{ runMigrations }, { default: pg }] = await Promise.all([import('graphile-worker'), import('pg')])
     const pool = new pg.Pool({ ...nodePostgresAddress(url), application_name: 'rowbeat migrate', max: 1 })
-    pool.on('error', () => {}) // said by the statement that needed it
+    // Said by the statement that needed it.
+    pool.on('error', () => {})
+    pool.on('connect', (client) => client.on('error', () => {}))
     try {
       await runMigrations({ pgPool: pool, schema: QUEUE_SCHEMA })
     } finally {

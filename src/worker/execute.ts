@@ -10,7 +10,7 @@
  * A handler that answers at once is answered at once: no promise is made that nobody needs.
  */
 import { nowMs } from '../clock.ts'
-import { begin, isTransient, toQueryable, type DatabaseHandle } from '../db/handle.ts'
+import { begin, isConnectionLoss, isTransient, toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { finishRuns, type FinishRow } from '../db/statements/finish.ts'
 import { RowbeatError } from '../errors.ts'
 import type { Checked } from '../tasks/schema.ts'
@@ -142,6 +142,9 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
     if (thrown instanceof Unstorable) return { row: row!, stored: false }
     // COMMIT may have happened with its answer lost: then the job row is gone, this outcome finds nothing, and the result stands.
     if (row && isTransient(thrown)) return ended(trying, active, { state: 'PARK', reason: 'retry', delay: 0 })
+    // No transaction could be begun, so no try was made: as soon as the database answers again.
+    if (!active && isConnectionLoss(thrown))
+      return ended(trying, active, { state: 'PARK', reason: 'retry', delay: 1 })
     return failed(trying, active, thrown)
   }
 }

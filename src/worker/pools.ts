@@ -5,10 +5,11 @@
 import pg from 'pg'
 import { sleep } from '../clock.ts'
 import { nodePostgresAddress } from '../db/address.ts'
-import { connect, type Sql } from '../db/connect.ts'
+import { connect } from '../db/connect.ts'
 import { toQueryable, type DatabaseHandle, type Queryable } from '../db/handle.ts'
 import { isMigrated } from '../db/migrate.ts'
 import { StoreError } from '../errors.ts'
+import { openTransactions } from './transactions.ts'
 
 /** A statement of the runner that takes longer is cut and tried again on another connection. */
 const DEADLINE_MS = 5000
@@ -17,8 +18,8 @@ export interface PoolsOptions {
   databaseUrl: string
   prepare: boolean
   lanes: number
-  /** Transactions at once that transactional tasks may hold; 0: none is transactional. */
-  transactions: number
+  /** Whether any task is transactional. */
+  transactional: boolean
   /** The user's own handle for them. */
   db: DatabaseHandle | undefined
   onError(error: Error): void
@@ -44,24 +45,17 @@ export function openPools(options: PoolsOptions): Pools {
     idleTimeoutMillis: 60_000,
   })
   pool.on('error', options.onError)
-  const own: Sql | null =
-    options.transactions > 0 && !options.db
-      ? connect({
-          url: options.databaseUrl,
-          role: 'task',
-          max: options.transactions + 1,
-          prepare: options.prepare,
-        })
-      : null
+  const own =
+    options.transactional && !options.db ? openTransactions(options.databaseUrl, options.prepare) : null
   return {
     pool,
     db: options.prepare ? toPrepared(pool) : toQueryable(pool),
-    tasks: options.db ?? own ?? pool,
+    tasks: options.db ?? own?.handle ?? pool,
     async end() {
       const patience = new AbortController()
       await Promise.race([pool.end(), sleep(1000, patience.signal)])
       patience.abort()
-      await own?.end({ timeout: 1 })
+      await own?.end()
     },
   }
 }

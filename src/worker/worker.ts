@@ -347,7 +347,7 @@ function openPoolsFor(
     databaseUrl: options.databaseUrl,
     prepare: options.prepare ?? true,
     lanes: Object.keys(queues).length,
-    transactions: transactional ? Object.values(queues).reduce((total, slots) => total + slots, 0) : 0,
+    transactional,
     db: options.db,
     onError: (error) => events.emit('worker:trouble', { what: 'an idle connection', error }),
   })

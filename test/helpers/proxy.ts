@@ -36,6 +36,7 @@ interface Owner {
 
 export async function startProxy(t: Owner, url: string): Promise<Proxy> {
   const target = new URL(url)
+  const [port, host] = [Number(target.port), target.hostname]
   const links = new Set<Link>()
   const sockets = new Set<Socket>()
   const proxy = {
@@ -49,7 +50,7 @@ export async function startProxy(t: Owner, url: string): Promise<Proxy> {
   } as Proxy & { url: string }
 
   const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
+    const upstream = connect(port, host)
     const state = { deaf: proxy.swallowNew, mute: proxy.swallowNew }
     const link: Link = {
       swallow: () => void (state.deaf = state.mute = true),

@@ -23,6 +23,8 @@ async function startLooker(sql: postgres.Sql, db: Queryable) {
     } while (state.again)
     state.looking = false
   }
+  await sql`insert into rowbeat.workers (id, name, kind, hostname, pid, version, seen_at)
+    values ('looker', 'looker', 'worker', 'here', 1, '0', 'infinity') on conflict do nothing`
   await sql.listen('rowbeat_queue', () => {
     state.rings++
     void look()
@@ -48,6 +50,18 @@ const isHot = async (sql: postgres.Sql): Promise<boolean> =>
   (
     await sql`select coalesce(hot_until > clock_timestamp(), false) as hot from rowbeat.queues where name = 'default'`
   )[0]!.hot
+
+t.test('with no worker alive there is nobody to wake, and nobody rings', async (t) => {
+  const { sql, db } = await setup(t)
+  const { state, doorbell } = await startLooker(sql, db)
+  await sql`update rowbeat.workers set seen_at = clock_timestamp() - interval '1 minute'`
+  await sql`select rowbeat.enqueue('a.task')`
+  await sql`update rowbeat.workers set seen_at = clock_timestamp()`
+  await sql`select rowbeat.enqueue('a.task')`
+  await until('the second rang', () => state.rings > 0)
+  t.equal(state.rings, 1)
+  doorbell.stop()
+})
 
 t.test('a quiet queue rings at each enqueue', async (t) => {
   const { sql, db } = await setup(t)

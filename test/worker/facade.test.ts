@@ -18,6 +18,7 @@ import { until } from '../helpers/wait.ts'
 interface Asked {
   name: string
   text: string
+  values?: unknown[]
 }
 
 const quiet: ClaimHooks = {
@@ -34,8 +35,8 @@ function fakePool(rows: unknown[] = [], failure?: Error) {
   const asked: Asked[] = []
   const released: unknown[] = []
   const client = Object.assign(new EventEmitter(), {
-    async query(request: { name?: string; text: string }) {
-      asked.push({ name: request.name ?? '', text: request.text })
+    async query(request: { name?: string; text: string; values?: unknown[] }) {
+      asked.push({ name: request.name ?? '', text: request.text, values: request.values })
       if (failure) throw failure
       return { rows }
     },
@@ -186,14 +187,14 @@ t.test('a claim waits for room and asks for as much as there is', async (t) => {
     claimed: (jobs: readonly ClaimedJob[]) => void claimed.push(...jobs),
   })
   const client = await clientOf(facade)
-  const answer = client.query({ name: 'get_job/rowbeat_queue', text: CLAIM })
+  const answer = client.query({ name: 'get_job/rowbeat_queue', text: CLAIM, values: ['pool', [1]] })
   await pause(5)
   t.equal(asked.length, 0, 'no room, no claim')
   open(32)
   t.strictSame((await answer).rows, [job])
-  t.match(asked, [{ name: 'rowbeat_claim_32', text: /limit 32\n/ }])
+  t.match(asked, [{ name: 'claim_runs', text: /rowbeat\.claim_v1\(/, values: ['pool', [1], 32] }])
   t.strictSame(claimed, [job])
-  const none = client.query({ name: 'get_job/rowbeat_queue', text: CLAIM })
+  const none = client.query({ name: 'get_job/rowbeat_queue', text: CLAIM, values: ['pool', [1]] })
   open(0)
   t.strictSame((await none).rows, [])
   t.equal(asked.length, 1, 'room for none asks for none')
@@ -213,11 +214,11 @@ t.test(
       unwanted: (jobs) => void unwanted.push(...jobs),
     })
     const client = await clientOf(facade)
-    const get = () => client.query({ name: 'get_job/rowbeat_queue', text: CLAIM })
+    const get = () => client.query({ name: 'get_job/rowbeat_queue', text: CLAIM, values: ['pool', [1]] })
     await get()
     t.strictSame(
-      asked.map(({ name }) => name),
-      ['rowbeat_claim_10', 'rowbeat_claim_64'],
+      asked.map(({ values }) => values?.[2]),
+      [10, 64],
     )
     ahead = 0
     t.strictSame((await get()).rows, [{ id: '7' }])
@@ -262,7 +263,7 @@ t.test('a client that failed is destroyed, and a failed claim is told', async (t
   const client = await clientOf(
     createFacade(broken.pool, { ...quiet, claimFailed: (error) => void failures.push(error) }),
   )
-  await t.rejects(client.query({ name: 'get_job/rowbeat_queue', text: CLAIM }), lost)
+  await t.rejects(client.query({ name: 'get_job/rowbeat_queue', text: CLAIM, values: ['pool', [1]] }), lost)
   t.strictSame(failures, [lost])
   t.strictSame(broken.released, [lost], 'never idle again: its next user would wait as long')
   const refused = fakePool([], Object.assign(new Error('syntax'), { code: '42601' }))

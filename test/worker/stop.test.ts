@@ -15,7 +15,7 @@ t.test('runs that end within the grace are stored, and nothing new starts', asyn
   await until('four run', () => worker.running === 4)
   const began = performance.now()
   await worker.stop({ grace: '5s' })
-  t.ok(performance.now() - began < 1500, 'it waits for the runs, not for the grace')
+  t.ok(performance.now() - began < 4000, 'it waits for the runs, not for the grace')
   const [row] = await sql`select (select count(*)::int from rowbeat.results where state = 'SUCCESS') as done,
     (select count(*)::int from rowbeat_queue._private_jobs where locked_by is null and attempts = 0) as back,
     (select count(*)::int from rowbeat.workers) as workers, (select count(*)::int from rowbeat.attempts) as tries`
