@@ -184,6 +184,8 @@ declare
   limited integer := coalesce((select hot_limit from rowbeat.queues where name = named), 5000);
   threshold integer;
 begin
+  -- Marked already, for runs as good as these: nothing to find out.
+  if exists (select from rowbeat.queues q where q.name = named and q.overflow <= best) then return; end if;
   select j.priority into threshold from rowbeat_queue._private_jobs j
   where j.is_available and j.task_id = any (array(select t.id from rowbeat_queue._private_tasks t where t.identifier like replace(named, '_', '\_') || ':%'))
   order by j.priority, j.run_at offset greatest(limited - 1, 0) limit 1;
@@ -332,6 +334,59 @@ begin
   else
     return query select x.ord::integer, coalesce((x.v->>'kept')::uuid, ids[count(*) filter (where not x.v ? 'kept') over (order by x.ord)]), not x.v ? 'kept'
       from jsonb_array_elements(runs) with ordinality x(v, ord) order by 1;
+  end if;
+end $$;
+
+-- Many runs that differ in nothing but their input, which is most of what a busy process enqueues: checked, looked up and placed once for all.
+-- `fields` is a body of POST /v1/runs without input, id and unique key.
+create function rowbeat.enqueue_same_v1(fields jsonb, inputs jsonb) returns setof uuid
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  d rowbeat.tasks; q rowbeat.queues; why text; wrong record; target text; worth smallint; eta timestamptz; kind integer; rest text; open text;
+  total integer := jsonb_array_length(inputs); at timestamptz := statement_timestamp();
+begin
+  why := case when fields ?| '{id,unique_key,input}' then 'fields: must not have id, unique_key or input' else rowbeat.invalid_run_v1(fields) end;
+  if why is not null then raise exception '%', why using errcode = 'invalid_parameter_value', detail = '0'; end if;
+  select x.ord, rowbeat.invalid_run_v1(fields || jsonb_build_object('input', x.v)) as why into wrong
+  from jsonb_array_elements(inputs) with ordinality x(v, ord) where pg_column_size(x.v) > 500 and rowbeat.invalid_run_v1(fields || jsonb_build_object('input', x.v)) is not null limit 1;
+  if found then
+    raise exception '%', wrong.why using detail = (wrong.ord - 1)::text,
+      errcode = case when wrong.why like 'input: is larger%' then 'program_limit_exceeded' else 'invalid_parameter_value' end;
+  end if;
+  select * into d from rowbeat.tasks t where t.name = fields->>'task';
+  target := coalesce(fields->>'queue', d.queue, 'default');
+  worth := coalesce((fields->>'priority')::smallint, d.priority, 0);
+  eta := coalesce((fields->>'eta')::timestamptz, at + rowbeat.seconds_v1(fields->'delay') * interval '1 second');
+  rest := (rowbeat.payload_v1(fields, d.attempts_max, d.time_limit, d.soft_time_limit, at)::jsonb - 'input')::text;
+  open := case rest when '{}' then '{"input": ' else left(rest, -1) || ', "input": ' end;
+  if random() < total / 2500.0 then perform rowbeat.mark_overflow_v1(target, total, worth); end if;
+  select * into q from rowbeat.queues k where k.name = target;
+  why := rowbeat.placement_v1(eta, at, q.paused_at, q.overflow, worth);
+  select t.id into kind from rowbeat_queue._private_tasks t where t.identifier = target || ':' || (fields->>'task');
+  if kind is null then
+    perform rowbeat.make_identifiers_v1(jsonb_build_array(fields));
+    select t.id into kind from rowbeat_queue._private_tasks t where t.identifier = target || ':' || (fields->>'task');
+  end if;
+  if why is null then
+    return query
+    with r as materialized (
+      select rowbeat.uuid7() as run, x.v, at - (total - x.ord) * interval '1 microsecond' as asked_at from jsonb_array_elements(inputs) with ordinality x(v, ord)
+    ), hot as (
+      insert into rowbeat_queue._private_jobs (task_id, payload, priority, run_at, max_attempts, key, created_at, updated_at)
+      select kind, (open || r.v::text || '}')::json, worth, r.asked_at, 32767, r.run::text, r.asked_at, r.asked_at from r
+    )
+    select r.run from r;
+    perform rowbeat.ring_v1(target);
+  else
+    return query
+    with r as materialized (
+      select rowbeat.uuid7() as run, x.v, at - (total - x.ord) * interval '1 microsecond' as asked_at from jsonb_array_elements(inputs) with ordinality x(v, ord)
+    ), cold as (
+      insert into rowbeat.parked (id, reason, release_at, task, queue, priority, payload, created_at, parked_at)
+      select r.run, why, case when why = 'eta' then eta end, fields->>'task', target, worth, (open || r.v::text || '}')::json, r.asked_at, at from r
+    )
+    select r.run from r;
+    if why = 'overflow' or eta < at + interval '1 second' then perform pg_notify('rowbeat_parked', ''); end if;
   end if;
 end $$;
 

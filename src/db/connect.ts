@@ -16,17 +16,20 @@ export interface ConnectOptions {
   max?: number
   /** false behind PgBouncer in transaction mode. */
   prepare?: boolean
+  /** Ask each new connection for its array types, which users' statements may need. Default false: when the connection breaks meanwhile, postgres.js rejects what nobody can catch. */
+  arrayTypes?: boolean
 }
 
 export type Sql = postgres.Sql
 
 /** A lazily connecting pool: nothing is opened until the first query. */
-export function connect({ url, role, max = 4, prepare = true }: ConnectOptions): Sql {
+export function connect({ url, role, max = 4, prepare = true, arrayTypes = false }: ConnectOptions): Sql {
   const { url: address, ...told } = postgresJsAddress(url)
   return postgres(address, {
     ...told,
     max,
     prepare,
+    fetch_types: arrayTypes,
     connect_timeout: 10,
     keep_alive: 10,
     onnotice: () => {},

@@ -8,7 +8,7 @@
  */
 import { explainDatabaseError } from '../db/connect.ts'
 import { isConnectionLoss, type Queryable } from '../db/handle.ts'
-import { enqueueRuns, type Enqueued } from '../db/statements/runs.ts'
+import { enqueueRuns, enqueueSame, type Enqueued } from '../db/statements/runs.ts'
 import { durationMs, parseDuration, type Duration } from '../duration.ts'
 import { DefinitionError, EnqueueError, StoreError, type Fault } from '../errors.ts'
 import { isInstant } from '../instant.ts'
@@ -205,12 +205,22 @@ function refuseOption(pointer: string, detail: string): never {
 /** Sends bodies in the handle's transaction; Postgres's refusals come back as EnqueueError. */
 export async function sendBodies(db: Queryable, bodies: readonly RunBody[]): Promise<Enqueued[]> {
   try {
-    return await enqueueRuns(db, `[${bodies.map(toText).join(',')}]`)
+    const fields = bodies.length > 1 ? sharedFields(bodies) : null
+    if (fields === null) return await enqueueRuns(db, `[${bodies.map(toText).join(',')}]`)
+    return await enqueueSame(db, fields, `[${bodies.map(({ input }) => input ?? '{}').join(',')}]`)
   } catch (error) {
     const explained = explainRefusal(error)
     const at = (error as { detail?: string }).detail ?? ''
     throw bodies.length > 1 && /^\d+$/.test(at) ? refusedAt(explained, Number(at)) : explained
   }
+}
+
+/** JSON text of the fields that all bodies have in common; null when they differ, or bring ids or keys of their own. */
+function sharedFields([first, ...others]: readonly RunBody[]): string | null {
+  const { id, unique_key: key } = first!.fields
+  if (id !== undefined || key !== undefined) return null
+  const text = JSON.stringify(first!.fields)
+  return others.every(({ fields }) => JSON.stringify(fields) === text) ? text : null
 }
 
 function toText({ fields, input }: RunBody): string {

@@ -14,12 +14,32 @@ export interface Transactions {
   end(): Promise<void>
 }
 
+/** Where postgres.js keeps what it knows of types. */
+interface Learned {
+  parsers: object
+  serializers: object
+  shared: { typeArrayMap: object }
+}
+
+function teach(client: Sql, { parsers, serializers, shared }: Learned): void {
+  const options = client.options as unknown as Learned
+  Object.assign(options.parsers, parsers)
+  Object.assign(options.serializers, serializers)
+  Object.assign(options.shared.typeArrayMap, shared.typeArrayMap)
+}
+
 export function openTransactions(url: string, prepare: boolean): Transactions {
   const idle: Sql[] = []
   const open = new Set<Sql>()
 
+  /** One that has asked for the array types, from which the others learn them. */
+  let learned: Learned | null = null
+
   const take = (): Sql => {
-    const client = idle.pop() ?? connect({ url, role: 'task', max: 1, prepare })
+    const kept = idle.pop()
+    if (kept) return kept
+    const client = connect({ url, role: 'task', max: 1, prepare, arrayTypes: !learned })
+    if (learned) teach(client, learned)
     open.add(client)
     return client
   }
@@ -31,6 +51,7 @@ export function openTransactions(url: string, prepare: boolean): Transactions {
     const client = take()
     try {
       const value = await client.begin(work)
+      learned ??= client.options as unknown as Learned
       idle.push(client)
       return value
     } catch (error) {

@@ -60,11 +60,11 @@ export function startCrew({ role, config, stdout, log, watchman }: CrewOptions):
       stdio: ['ignore', stdout, 2, 'ipc'],
     })
     launched.on('message', (message: FromChild) => {
-      if (message.kind === 'failed') ready.reject(new RowbeatError(message.code, message.message))
-      else {
+      if (message.kind === 'ready') {
         isReady = true
         ready.resolve(message.url)
-      }
+      } else if (isReady) log.error({ child: role, code: message.code }, message.message)
+      else ready.reject(new RowbeatError(message.code, message.message))
     })
     launched.on('error', (error) => ready.reject(error))
     watchman.follow(role, launched.pid)

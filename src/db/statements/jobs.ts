@@ -72,6 +72,12 @@ export async function makeIdentifiers(db: Queryable, identifiers: readonly strin
   )
 }
 
+/**
+ * A run whose identifier somebody cleaned away waits (the worker that knows its task makes it again) instead of being lost. A
+ * subquery, not a join: a join is planned from the side of the identifiers, and sorts all that is parked to take a few.
+ */
+const HAS_IDENTIFIER = `(select t.id from rowbeat_queue._private_tasks t where t.identifier = p.queue || ':' || p.task) is not null`
+
 /** Where a parked run goes when it may run: the columns of a job, in one place for every release. */
 const TO_JOBS = `insert into rowbeat_queue._private_jobs (task_id, payload, priority, run_at, max_attempts, key, created_at, updated_at)
   select t.id, m.payload, m.priority, coalesce(m.release_at, m.created_at), 32767, m.id::text, m.created_at, now()
@@ -89,8 +95,8 @@ export async function releaseDue(
     `/* release_due */
 with due as materialized (
   select p.id, rowbeat.placement_v1(null, now(), q.paused_at, q.overflow, p.priority) as why
-  from rowbeat.parked p join rowbeat_queue._private_tasks t on t.identifier = p.queue || ':' || p.task left join rowbeat.queues q on q.name = p.queue
-  where p.release_at <= statement_timestamp() and p.reason in ('eta', 'retry', 'snooze') order by p.release_at limit $1::integer for update of p skip locked
+  from rowbeat.parked p left join rowbeat.queues q on q.name = p.queue
+  where p.release_at <= statement_timestamp() and p.reason in ('eta', 'retry', 'snooze') and ${HAS_IDENTIFIER} order by p.release_at limit $1::integer for update of p skip locked
 ), moved as (
   delete from rowbeat.parked p where p.id = any (array(select id from due where why is null)) returning p.*
 ), stayed as (
@@ -114,8 +120,8 @@ export async function releaseOverflow(db: Queryable, queue: string, limit: numbe
     `/* release_overflow */
 with moved as (
   delete from rowbeat.parked where id = any (array(
-    select p.id from rowbeat.parked p join rowbeat_queue._private_tasks t on t.identifier = p.queue || ':' || p.task
-    where p.reason = 'overflow' and p.queue = $1::text order by p.priority, p.id limit $2::integer for update of p skip locked
+    select p.id from rowbeat.parked p where p.reason = 'overflow' and p.queue = $1::text and ${HAS_IDENTIFIER}
+    order by p.priority, p.id limit $2::integer for update of p skip locked
   )) returning *
 ), placed as (
   ${TO_JOBS}
