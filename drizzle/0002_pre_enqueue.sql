@@ -191,7 +191,8 @@ begin
   order by j.priority, j.run_at offset greatest(limited - 1, 0) limit 1;
   if threshold is null and coming > limited then threshold := best; end if;
   if threshold is null then return; end if;
-  insert into rowbeat.queues (name) values (named) on conflict do nothing;
+  -- Even `on conflict do nothing` waits for whoever is changing the row.
+  if not exists (select from rowbeat.queues where name = named) then insert into rowbeat.queues (name) values (named) on conflict do nothing; end if;
   -- Only where it changes something, and never waiting: the row stays locked as long as the caller's transaction is open.
   update rowbeat.queues set overflow = threshold
   where name = (select q.name from rowbeat.queues q where q.name = named and (q.overflow is null or q.overflow > threshold) for update skip locked);
