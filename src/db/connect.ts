@@ -16,7 +16,10 @@ export interface ConnectOptions {
   max?: number
   /** false behind PgBouncer in transaction mode. */
   prepare?: boolean
-  /** Ask each new connection for its array types, which users' statements may need. Default false: when the connection breaks meanwhile, postgres.js rejects what nobody can catch. */
+  /**
+   * Ask each new connection for its array types, which users' statements may need. Default false: when the connection
+   * breaks meanwhile, postgres.js rejects what nobody can catch.
+   */
   arrayTypes?: boolean
 }
 

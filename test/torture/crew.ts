@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type postgres from 'postgres'
 import { createRowbeat } from '../../src/index.ts'
 import type { Process } from '../helpers/process.ts'
-import { readLedger, scripted, type Script } from '../helpers/tasks.ts'
+import { entry, readLedger, scripted, type Script } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorkerProcess } from '../helpers/worker.ts'
 import { emptyTally, type Tally } from './scenario.ts'
@@ -63,6 +63,8 @@ export interface Load {
   readonly ledger: string
   readonly acked: Set<string>
   add(scripts: readonly Script[], options?: object): Promise<void>
+  /** Transactional runs, tried as often as it takes; their effects are rows of the table `ledger`. */
+  addEntries(n: number): Promise<void>
   /** Until every acknowledged run has ended, or `timeout` ms passed. */
   drained(timeout: number): Promise<void>
 }
@@ -70,7 +72,7 @@ export interface Load {
 export function startLoad(owner: Owner, url: string, sql: postgres.Sql): Load {
   const folder = mkdtempSync(join(tmpdir(), 'rowbeat-ledger-'))
   const ledger = join(folder, 'ledger')
-  const rowbeat = createRowbeat({ databaseUrl: url, tasks: [scripted] })
+  const rowbeat = createRowbeat({ databaseUrl: url, tasks: [scripted, entry] })
   owner.teardown(async () => {
     await rowbeat.close()
     rmSync(folder, { recursive: true, force: true })
@@ -87,6 +89,16 @@ export function startLoad(owner: Owner, url: string, sql: postgres.Sql): Load {
         )
         for (const { id } of handles) acked.add(id)
       }
+    },
+    async addEntries(n) {
+      const retry = { backoff: 'constant' as const, base: '50ms' as const }
+      const items = Array.from({ length: n }, () => ({
+        task: entry,
+        input: { ms: 5 },
+        attemptsMax: 1000,
+        retry,
+      }))
+      for (const { id } of await rowbeat.enqueueMany(items)) acked.add(id)
     },
     drained: (timeout) =>
       until(
@@ -167,6 +179,15 @@ export async function countUp(
   }
   tally.unexpected += account.rerunsUnexplained
   return account
+}
+
+/** How many transactional runs and their effects do not agree: one without the other, or an effect that is there twice. */
+export async function countTorn(sql: postgres.Sql): Promise<number> {
+  const [row] = await sql`
+    with effects as (select run, count(*)::int as n from ledger group by run)
+    select count(*)::int as torn from (select * from rowbeat.results where task = ${entry.name}) r full join effects e on e.run = r.id
+    where e.n > 1 or r.id is null or (r.state = 'SUCCESS') <> (e.n is not null)`
+  return row!.torn
 }
 
 export function percentile(sorted: readonly number[], p: number): number {

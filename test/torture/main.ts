@@ -10,11 +10,11 @@ import { isClean, seeded, toLine, type Scenario } from './scenario.ts'
 /** One entry per scenario; imported only when asked for. */
 const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   'enqueue-kills': async () => (await import('./enqueue-kills.ts')).enqueueKills,
-  'worker-kills': async () => (await import('./worker-kills.ts')).workerKills,
+  'worker-kills': async () => (await import('./worker-kills.ts')).killWorkers,
+  'transaction-kills': async () => (await import('./transaction-kills.ts')).killTransactions,
   'connection-cuts': async () => (await import('./connection-cuts.ts')).connectionCuts,
   freeze: async () => (await import('./freeze.ts')).freeze,
   'half-open': async () => (await import('./half-open.ts')).halfOpen,
-  'exactly-once': async () => (await import('./exactly-once.ts')).exactlyOnce,
 }
 
 const { values, positionals } = parseArgs({

@@ -47,5 +47,5 @@ export const workerKills: Scenario = {
   says: 'kill -9 of a random worker of three under load: each run ends once, none is lost or starts twice without a reason',
   count: 200,
   run: async (torture) =>
-    (await killWorkers(torture, { workers: 3, runs: 10_000, runMs: 200, everyMs: 300 })).tally,
+    (await killWorkers(torture, { workers: 3, runs: torture.count * 50, runMs: 200, everyMs: 300 })).tally,
 }
