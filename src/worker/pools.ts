@@ -31,6 +31,8 @@ export interface Pools {
   db: Queryable
   /** What transactional tasks begin their transactions on. */
   tasks: DatabaseHandle
+  /** Before the first run. */
+  prepare(): Promise<void>
   end(): Promise<void>
 }
 
@@ -51,6 +53,7 @@ export function openPools(options: PoolsOptions): Pools {
     pool,
     db: options.prepare ? toPrepared(pool) : toQueryable(pool),
     tasks: options.db ?? own?.handle ?? pool,
+    prepare: async () => void (await own?.prepare()),
     async end() {
       const patience = new AbortController()
       await Promise.race([pool.end(), sleep(1000, patience.signal)])

@@ -6,11 +6,14 @@
  * lost within eight seconds of broken connections).
  */
 import { connect, type Sql } from '../db/connect.ts'
-import { isConnectionLoss, type DatabaseHandle } from '../db/handle.ts'
+import { isConnectionLoss, toQueryable, type DatabaseHandle } from '../db/handle.ts'
+import { readServerVersion } from '../db/statements/migrations.ts'
 
 export interface Transactions {
   /** A handle that can begin, and nothing else. */
   readonly handle: DatabaseHandle
+  /** Learns the array types of the database once, at a time when a broken connection only fails the start: see ConnectOptions. */
+  prepare(): Promise<void>
   end(): Promise<void>
 }
 
@@ -32,13 +35,12 @@ export function openTransactions(url: string, prepare: boolean): Transactions {
   const idle: Sql[] = []
   const open = new Set<Sql>()
 
-  /** One that has asked for the array types, from which the others learn them. */
   let learned: Learned | null = null
 
   const take = (): Sql => {
     const kept = idle.pop()
     if (kept) return kept
-    const client = connect({ url, role: 'task', max: 1, prepare, arrayTypes: !learned })
+    const client = connect({ url, role: 'task', max: 1, prepare })
     if (learned) teach(client, learned)
     open.add(client)
     return client
@@ -51,7 +53,6 @@ export function openTransactions(url: string, prepare: boolean): Transactions {
     const client = take()
     try {
       const value = await client.begin(work)
-      learned ??= client.options as unknown as Learned
       idle.push(client)
       return value
     } catch (error) {
@@ -66,6 +67,15 @@ export function openTransactions(url: string, prepare: boolean): Transactions {
   })
   return {
     handle,
+    async prepare() {
+      const teacher = connect({ url, role: 'task', max: 1, prepare, arrayTypes: true })
+      try {
+        await readServerVersion(toQueryable(teacher))
+        learned = teacher.options as unknown as Learned
+      } finally {
+        await teacher.end({ timeout: 1 })
+      }
+    },
     async end() {
       await Promise.all([...open].map((client) => client.end({ timeout: 1 }).catch(() => {})))
     },

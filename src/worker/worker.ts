@@ -174,6 +174,7 @@ export function createWorker(options: WorkerOptions): Worker {
     try {
       await requireMigrated(options.databaseUrl, prepare)
       await checkQueue(db)
+      await pools.prepare()
       await registerQueues(db, Object.keys(queues))
       await registerTasks(db, [...registry.values()].map(describeTask))
       await makeIdentifiers(

@@ -2,17 +2,19 @@
 import t from 'tap'
 import { setup } from '../helpers/bundle.ts'
 import { connectionCuts } from '../torture/connection-cuts.ts'
-import { freeze } from '../torture/freeze.ts'
+import { freeze, freezeWorkers } from '../torture/freeze.ts'
 import { halfOpen } from '../torture/half-open.ts'
+import { restarts } from '../torture/restarts.ts'
 import { isClean, seeded, toLine, type Scenario } from '../torture/scenario.ts'
 
 t.setTimeout(120_000)
-t.jobs = 3
+t.jobs = 4
 
 const shortForms: [Scenario, count: number][] = [
   [connectionCuts, 20],
-  [freeze, 1],
+  [{ ...freeze, run: (torture) => freezeWorkers(torture, 15_000) }, 1],
   [halfOpen, 1],
+  [restarts, 2],
 ]
 for (const [scenario, count] of shortForms) {
   t.test(scenario.says, { buffered: true }, async (t) => {

@@ -50,7 +50,7 @@ t.test('a task brings its own options; those of the call win', async (t) => {
   const byInput = task(
     'q.tries',
     { attemptsMax: (input: { times: number }) => input.times + 1 },
-    (_: { times: number }) => 1,
+    ({ times }: { times: number }) => times,
   )
   t.match(await (await rowbeat.enqueue(byInput, { times: 3 })).get(), { attemptsMax: 4 })
   t.match(
@@ -208,7 +208,7 @@ function counting(): { db: DatabaseHandle; sizes: number[] } {
   const sizes: number[] = []
   const db = {
     unsafe(text: string, parameters: string[], options: object) {
-      sizes.push((JSON.parse(parameters[0]!) as unknown[]).length)
+      sizes.push((JSON.parse(parameters.at(-1)!) as unknown[]).length)
       return sql.unsafe(text, parameters, options)
     },
   }

@@ -109,7 +109,9 @@ t.test(
       } catch (error) {
         const { code, message } = error as { code: string; message: string }
         const isNamed =
-          code === '22023' ? /^[a-z_]+: ./.test(message) : code === '23505' && /^unique_key: /.test(message)
+          code === '22023'
+            ? /^[a-z_]+: ./.test(message)
+            : code === '23505' && message.startsWith('unique_key: ')
         if (!isNamed) t.fail(`${code} ${message} for ${text}`)
       }
     }

@@ -10,9 +10,10 @@ import { isClean, seeded, toLine, type Scenario } from './scenario.ts'
 /** One entry per scenario; imported only when asked for. */
 const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   'enqueue-kills': async () => (await import('./enqueue-kills.ts')).enqueueKills,
-  'worker-kills': async () => (await import('./worker-kills.ts')).killWorkers,
-  'transaction-kills': async () => (await import('./transaction-kills.ts')).killTransactions,
+  'worker-kills': async () => (await import('./worker-kills.ts')).workerKills,
+  'exactly-once': async () => (await import('./exactly-once.ts')).exactlyOnce,
   'connection-cuts': async () => (await import('./connection-cuts.ts')).connectionCuts,
+  restarts: async () => (await import('./restarts.ts')).restarts,
   freeze: async () => (await import('./freeze.ts')).freeze,
   'half-open': async () => (await import('./half-open.ts')).halfOpen,
 }

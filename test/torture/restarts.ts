@@ -38,7 +38,8 @@ export const restarts: Scenario = {
     await load.addEntries(count * 20)
     const crew = await startCrew(owner, url, 2)
     const resumes: number[] = []
-    const results = async (): Promise<number> => (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n
+    const results = async (): Promise<number> =>
+      (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n
     for (let times = 0; times < count; times++) {
       await pauseFor(500 + random() * 1000)
       await server.stop('immediate')

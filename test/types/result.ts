@@ -56,16 +56,16 @@ const run: Run<{ sum: number }> | null = await rowbeat
   )
   .get()
 // @ts-expect-error an unknown id answers null
-run.state
+run.state.at(0)
 if (run) {
   // @ts-expect-error not before the state is known
-  run.result.sum
+  run.result.sum.toFixed()
   if (run.state === 'SUCCESS') holds<Equal<typeof run.result, { sum: number }>>()
   if (run.state === 'SUCCESS') holds<Equal<typeof run.error, null>>()
   if (run.state === 'FAILURE') run.error?.message.toUpperCase()
   if (run.state === 'PENDING') holds<Equal<typeof run.result, null>>()
   // @ts-expect-error a state that is none
-  if (run.state === 'DONE') run.id
+  if (run.state === 'DONE') run.id.at(0)
   holds<Equal<typeof run.createdAt, string>>()
   holds<Equal<typeof run.softTimeLimit, number | null>>()
   // @ts-expect-error a run that was read is not changed
