@@ -31,7 +31,8 @@ t.test('flags beat the environment, which beats .env, which beats the config fil
   })
   const queuesOf = async (words: string[], env: Record<string, string>): Promise<unknown> => {
     const worker = startRowbeat(t, ['worker', '--json', ...words], { cwd, env })
-    await worker.line(/"tasks"/, 30_000)
+    // One document, over several lines: whole when its last brace is there.
+    await worker.line(/^}$/, 30_000)
     const { queues, tasks } = JSON.parse(worker.stdout())
     t.strictSame(tasks.toSorted(), ['found.one', 'given.show'])
     worker.kill()

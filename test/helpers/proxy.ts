@@ -24,7 +24,7 @@ export interface Proxy {
   swallowNew: boolean
   /** Milliseconds that each chunk is held back, either way. */
   delayMs: number
-  /** Called with what a client sends, before it is passed on. */
+  /** Called with what a client sends, before it is passed on; `link.swallow()` in it swallows that too. */
   onRequest: ((text: string, link: Link) => void) | null
   /** Called with what the server answers; `false` keeps it from the client. */
   onAnswer: ((text: string, link: Link) => boolean | void) | null
@@ -66,8 +66,8 @@ export async function startProxy(t: Owner, url: string): Promise<Proxy> {
       else to.write(chunk)
     }
     client.on('data', (chunk) => {
+      if (!state.deaf) proxy.onRequest?.(chunk.toString('latin1'), link)
       if (state.deaf) return
-      proxy.onRequest?.(chunk.toString('latin1'), link)
       pass(upstream, chunk)
     })
     upstream.on('data', (chunk) => {

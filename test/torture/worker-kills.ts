@@ -5,6 +5,7 @@
  */
 import type { Account } from './crew.ts'
 import { countUp, pauseFor, percentile, startCrew, startLoad } from './crew.ts'
+import { until } from '../helpers/wait.ts'
 import type { Scenario, Torture } from './scenario.ts'
 
 export interface KillOptions {
@@ -28,8 +29,11 @@ export async function killWorkers(
   const successors: Promise<void>[] = []
   for (let i = 0; i < count; i++) {
     await pauseFor(everyMs * (0.5 + random()))
-    const victim = crew.members[Math.floor(random() * crew.members.length)]
-    if (victim) successors.push(crew.replace(victim))
+    const victim = await until(
+      'somebody is alive',
+      () => crew.members[Math.floor(random() * crew.members.length)],
+    )
+    successors.push(crew.replace(victim))
     if (i % 50 === 49) log(`${i + 1} kills`)
   }
   await Promise.all(successors)
