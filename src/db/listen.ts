@@ -52,7 +52,7 @@ function listenPostgresJs(sql: PostgresJsListener, options: ListenOptions): List
       subscribed.push(
         await sql.listen(
           channel,
-          (payload) => options.onNotify(channel, payload),
+          (payload) => void (closing.signal.aborted || options.onNotify(channel, payload)),
           () => options.onReady?.(),
         ),
       )
@@ -113,7 +113,7 @@ async function holdClient(pool: pg.Pool, options: ListenOptions, closing: AbortS
   client.on('end', () => fail(new StoreError('RB_DB_UNREACHABLE', 'the listening connection ended')))
   client.on('notification', (message) => {
     if (message.channel === PING) answered = true
-    else options.onNotify(message.channel, message.payload ?? '')
+    else if (!closing.aborted) options.onNotify(message.channel, message.payload ?? '')
   })
   try {
     await listenTo(toQueryable(client), [...options.channels, PING])

@@ -9,6 +9,8 @@ import { scripted } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
 
+t.setTimeout(60_000)
+
 const { url, sql, db } = await setup(t)
 const clear = async (): Promise<void> => {
   await sql`truncate rowbeat_queue._private_jobs, rowbeat.parked, rowbeat.results, rowbeat.attempts`

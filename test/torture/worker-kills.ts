@@ -1,5 +1,5 @@
 /**
- * Three workers at work, and every 300 ms one of them is killed with -9 and replaced. A witness, a worker that serves
+ * Three workers at work, and one of them after the other is killed with -9 and replaced. A witness, a worker that serves
  * another queue, sees the dead. At the end every run has ended once, and no run started a second time without a death
  * that explains it.
  */
@@ -29,10 +29,8 @@ export async function killWorkers(
   const successors: Promise<void>[] = []
   for (let i = 0; i < count; i++) {
     await pauseFor(everyMs * (0.5 + random()))
-    const victim = await until(
-      'somebody is alive',
-      () => crew.members[Math.floor(random() * crew.members.length)],
-    )
+    await until('the crew is complete', () => crew.members.length === workers, { timeout: 60_000 })
+    const victim = crew.members[Math.floor(random() * workers)]!
     successors.push(crew.replace(victim))
     if (i % 50 === 49) log(`${i + 1} kills`)
   }

@@ -8,6 +8,8 @@ import { createEvents } from '../../src/worker/events.ts'
 import { setup } from '../helpers/bundle.ts'
 import { until } from '../helpers/wait.ts'
 
+t.setTimeout(60_000)
+
 /** A worker that never polls: it looks when the bell rings or the doorbell tells it to, and at no other time. */
 async function startLooker(sql: postgres.Sql, db: Queryable) {
   const seen = new Map<string, number>()

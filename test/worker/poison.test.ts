@@ -12,6 +12,7 @@ import { until } from '../helpers/wait.ts'
 import { startWorkerProcess } from '../helpers/worker.ts'
 
 t.setTimeout(60_000)
+t.jobs = 2
 
 /** Starts worker after worker until all runs have ended; the dead are swept at once instead of after ten seconds. */
 async function outlive(
@@ -46,7 +47,7 @@ for (const [how, fate] of [
   ['process.exit', 'exit'],
   ['process.abort', 'abort'],
 ] as const) {
-  t.test(`${how} in a task ends that run and no other`, async (t) => {
+  t.test(`${how} in a task ends that run and no other`, { buffered: true }, async (t) => {
     const { url, sql, db } = await setup(t)
     await until(
       'the server has run for ten seconds',

@@ -8,7 +8,10 @@ import { startWorker, startWorkerProcess } from '../helpers/worker.ts'
 
 const many = (n: number, input: object) => Array.from({ length: n }, () => ({ task: scripted, input }))
 
-t.test('runs that end within the grace are stored, and nothing new starts', async (t) => {
+t.setTimeout(60_000)
+t.jobs = 2
+
+t.test('runs that end within the grace are stored, and nothing new starts', { buffered: true }, async (t) => {
   const { url, sql } = await setup(t)
   const { worker, rowbeat } = await startWorker(t, url, { queues: { default: 4 }, prefetch: 20 })
   await rowbeat.enqueueMany(many(30, { ms: 300 }))
@@ -24,37 +27,41 @@ t.test('runs that end within the grace are stored, and nothing new starts', asyn
   t.match(row, { workers: 0, tries: 0 })
 })
 
-t.test('runs that outlast the grace are handed back uncounted, whether they listen or not', async (t) => {
-  const { url, sql } = await setup(t)
-  const { worker, rowbeat, heard } = await startWorker(t, url, { name: 'leaving' })
-  const deaf = await rowbeat.enqueue(scripted, { ms: 4000 })
-  const obedient = await rowbeat.enqueue(scripted, { ms: 60_000, obedient: true })
-  await until('both run', () => worker.running === 2)
-  const began = performance.now()
-  await worker.stop({ grace: '200ms' })
-  t.ok(performance.now() - began < 2500, 'the deaf one is not waited for')
-  for (const { id } of [deaf, obedient]) {
-    t.match(await sql`select attempt, outcome, worker, error from rowbeat.attempts where run_id = ${id}`, [
-      { attempt: 1, outcome: 'handed_back', worker: 'leaving', error: null },
+t.test(
+  'runs that outlast the grace are handed back uncounted, whether they listen or not',
+  { buffered: true },
+  async (t) => {
+    const { url, sql } = await setup(t)
+    const { worker, rowbeat, heard } = await startWorker(t, url, { name: 'leaving' })
+    const deaf = await rowbeat.enqueue(scripted, { ms: 4000 })
+    const obedient = await rowbeat.enqueue(scripted, { ms: 60_000, obedient: true })
+    await until('both run', () => worker.running === 2)
+    const began = performance.now()
+    await worker.stop({ grace: '200ms' })
+    t.ok(performance.now() - began < 3300, 'the deaf one is not waited for')
+    for (const { id } of [deaf, obedient]) {
+      t.match(await sql`select attempt, outcome, worker, error from rowbeat.attempts where run_id = ${id}`, [
+        { attempt: 1, outcome: 'handed_back', worker: 'leaving', error: null },
+      ])
+      t.match(await rowbeat.run(scripted, id).get(), { state: 'PENDING', attempt: 0, redeliveries: 0 })
+    }
+    const other = await startWorker(t, url)
+    await sql`update rowbeat_queue._private_jobs set payload = '{"input": {}}'`
+    t.equal(
+      await other.rowbeat.run(scripted, deaf.id).result({ timeout: '5s' }),
+      1,
+      'and start elsewhere as a first try',
+    )
+    t.equal(await other.rowbeat.run(scripted, obedient.id).result({ timeout: '5s' }), 1)
+    await until('the deaf one has ended', () => worker.running === 0)
+    t.match(heard.finished, [], 'its late outcome is not stored')
+    t.match(await sql`select worker, count(*)::int as n from rowbeat.results group by 1`, [
+      { worker: other.worker.name, n: 2 },
     ])
-    t.match(await rowbeat.run(scripted, id).get(), { state: 'PENDING', attempt: 0, redeliveries: 0 })
-  }
-  const other = await startWorker(t, url)
-  await sql`update rowbeat_queue._private_jobs set payload = '{"input": {}}'`
-  t.equal(
-    await other.rowbeat.run(scripted, deaf.id).result({ timeout: '5s' }),
-    1,
-    'and start elsewhere as a first try',
-  )
-  t.equal(await other.rowbeat.run(scripted, obedient.id).result({ timeout: '5s' }), 1)
-  await until('the deaf one has ended', () => worker.running === 0)
-  t.match(heard.finished, [], 'its late outcome is not stored')
-  t.match(await sql`select worker, count(*)::int as n from rowbeat.results group by 1`, [
-    { worker: other.worker.name, n: 2 },
-  ])
-})
+  },
+)
 
-t.test('what a handler says on purpose when it is asked to stop is kept', async (t) => {
+t.test('what a handler says on purpose when it is asked to stop is kept', { buffered: true }, async (t) => {
   const { url, sql } = await setup(t)
   const giveUp = task('test.give_up', {}, async (_: object, { signal }) => {
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -74,7 +81,7 @@ t.test('what a handler says on purpose when it is asked to stop is kept', async 
   ])
 })
 
-t.test('a worker may be stopped before, while and after it starts', async (t) => {
+t.test('a worker may be stopped before, while and after it starts', { buffered: true }, async (t) => {
   const { url, sql } = await setup(t)
   const make = () => createWorker({ databaseUrl: url, tasks: [scripted] })
   const never = make()
@@ -99,7 +106,7 @@ t.test('a worker may be stopped before, while and after it starts', async (t) =>
   })
 })
 
-t.test('a second stop may shorten the grace', async (t) => {
+t.test('a second stop may shorten the grace', { buffered: true }, async (t) => {
   const { url } = await setup(t)
   const { worker, rowbeat } = await startWorker(t, url)
   await rowbeat.enqueue(scripted, { ms: 3000 })
@@ -111,28 +118,35 @@ t.test('a second stop may shorten the grace', async (t) => {
   t.ok(performance.now() - began < 2000)
 })
 
-t.test('SIGTERM ends an idle and a loaded process with exit code 0, nothing lost', async (t) => {
-  const { url, sql } = await setup(t)
-  const idle = await startWorkerProcess(t, url)
-  idle.kill('SIGTERM')
-  t.match(await idle.ended(5000), { code: 0 })
-  const { rowbeat, worker } = await startWorker(t, url, { queues: { other: 1 } })
-  await rowbeat.enqueueMany(many(300, { ms: 20 }))
-  const loaded = await startWorkerProcess(t, url, { graceMs: 100 })
-  await until('it works', async () => (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n > 20)
-  await rowbeat.enqueueMany(many(10, { ms: 30_000, obedient: true }))
-  loaded.kill('SIGTERM')
-  t.match(await loaded.ended(6000), { code: 0 })
-  t.notMatch(loaded.output(), /unhandled/)
-  const [row] =
-    await sql`select (select count(*)::int from rowbeat.results) + (select count(*)::int from rowbeat_queue._private_jobs) as all,
+t.test(
+  'SIGTERM ends an idle and a loaded process with exit code 0, nothing lost',
+  { buffered: true },
+  async (t) => {
+    const { url, sql } = await setup(t)
+    const idle = await startWorkerProcess(t, url)
+    idle.kill('SIGTERM')
+    t.match(await idle.ended(5000), { code: 0 })
+    const { rowbeat, worker } = await startWorker(t, url, { queues: { other: 1 } })
+    await rowbeat.enqueueMany(many(300, { ms: 20 }))
+    const loaded = await startWorkerProcess(t, url, { graceMs: 100 })
+    await until(
+      'it works',
+      async () => (await sql`select count(*)::int as n from rowbeat.results`)[0]!.n > 20,
+    )
+    await rowbeat.enqueueMany(many(10, { ms: 30_000, obedient: true }))
+    loaded.kill('SIGTERM')
+    t.match(await loaded.ended(6000), { code: 0 })
+    t.notMatch(loaded.output(), /unhandled/)
+    const [row] =
+      await sql`select (select count(*)::int from rowbeat.results) + (select count(*)::int from rowbeat_queue._private_jobs) as all,
     (select count(*)::int from rowbeat_queue._private_jobs where locked_by is not null or attempts > 0) as held,
     (select count(*)::int from rowbeat.results where state <> 'SUCCESS') as bad`
-  t.match(row, { all: 310, held: 0, bad: 0 })
-  await worker.stop()
-})
+    t.match(row, { all: 310, held: 0, bad: 0 })
+    await worker.stop()
+  },
+)
 
-t.test('a worker whose database is gone still ends', async (t) => {
+t.test('a worker whose database is gone still ends', { buffered: true }, async (t) => {
   const { url, admin } = await setup(t)
   const child = await startWorkerProcess(t, url, { graceMs: 100 })
   const name = new URL(url).pathname.slice(1)

@@ -13,6 +13,8 @@ import { entry, makeLedger, scripted } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
 
+t.setTimeout(60_000)
+
 const { url, sql } = await setup(t)
 await makeLedger(sql)
 const clear = () =>

@@ -9,6 +9,8 @@ import { scripted, type Script } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
 
+t.setTimeout(60_000)
+
 const strict = task('test.strict', { input: z.object({ x: z.number() }), attemptsMax: 5 }, ({ x }) => x)
 const grudging = task(
   'test.grudging',
