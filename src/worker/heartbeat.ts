@@ -31,7 +31,7 @@ export const DEAD_SECONDS = 10
 export interface Heartbeat {
   /** Lists the run and resolves once that is durable; it stays listed until `forget`. */
   announce(run: Listed): Promise<void>
-  forget(run: string): void
+  forget(run: Listed): void
   /** Milliseconds since the last confirmed sign of life was sent. */
   staleMs(): number
   /** Milliseconds for which signs of life have come without a gap of 3 s. */
@@ -120,7 +120,8 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       push(true)
       return new Promise((go) => waiting.push({ number, go }))
     },
-    forget: (run) => void announcements.delete(run),
+    // After a lost lease the same run may have been announced anew.
+    forget: (run) => void (announcements.get(run.id) === run && announcements.delete(run.id)),
     staleMs: () => monotonicMs() - lastAlive,
     steadyMs: () => (monotonicMs() - lastAlive > GAP_MS ? 0 : monotonicMs() - steadySince),
     rename(next) {

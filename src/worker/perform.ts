@@ -29,7 +29,7 @@ export interface PerformerOptions {
   recorder: Recorder
   flusher: Flusher
   announce(run: Listed): Promise<void>
-  unannounce(run: string): void
+  unannounce(run: Listed): void
   /** Lists the active runs soon, not at the next beat. */
   listSoon(): void
   /** False once this worker was declared dead under that pool, or stops. */
@@ -63,13 +63,15 @@ export function createPerformer(options: PerformerOptions): Performer {
   const perform = (job: ClaimedJob, pool: string): void | Promise<void> => {
     const task = registry.get(job.task_identifier.slice(job.task_identifier.indexOf(':') + 1))!
     const executed = execute(shop, task, job, pool)
-    if (executed instanceof Promise) return executed.then((done) => settle(done, job.key, task.name, pool))
-    settle(executed, job.key, task.name, pool)
+    if (executed instanceof Promise) return executed.then((done) => settle(done, job, task.name, pool))
+    settle(executed, job, task.name, pool)
   }
-  const settle = (executed: Executed, run: string, task: string, pool: string): void => {
+  const settle = (executed: Executed, job: ClaimedJob, task: string, pool: string): void => {
     // Asked to stop and did: it stays active, and goes back with those that did not.
     if (executed.row === null && !executed.stored) return
-    active.delete(run)
+    const run = job.key
+    // After a lost lease the same run may be active anew.
+    if (active.get(run)?.job === job) active.delete(run)
     recorder.forget(run)
     if (executed.row === null) return void events.emit('run:refused', { run, task })
     if (!executed.stored) return flusher.push({ run, task, pool, row: executed.row })
@@ -84,12 +86,13 @@ export function createPerformer(options: PerformerOptions): Performer {
     admitted: Promise<void> | null,
   ): Promise<void> => {
     await admitted
+    const listed = job.attempts > 1 ? toListed(job, nowMs()) : null
     try {
-      if (job.attempts > 1) await options.announce(toListed(job, nowMs()))
+      if (listed) await options.announce(listed)
       // Declared dead, or stopping, while it waited: the run is for somebody else.
       if (options.isOurs(pool)) await perform(job, pool)
     } finally {
-      if (job.attempts > 1) options.unannounce(job.key)
+      if (listed) options.unannounce(listed)
       crowd.leave(alone)
     }
   }

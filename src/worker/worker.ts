@@ -76,6 +76,8 @@ export interface Worker {
 
 /** How long a run that was asked to stop may still take before it is handed back. */
 const LAST_WORDS_MS = 500
+/** After the grace: for the last outcomes to be stored, and what did not end to be handed back. */
+const LEAVE_MS = 3000
 const SWEEP_MS = 1000
 /** Contact without a gap before this worker may judge others. */
 const STEADY_MS = 5000
@@ -276,23 +278,29 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const running of active.values()) running.abort(new Stopping())
     const lastWords = monotonicMs() + LAST_WORDS_MS
     while (busy() > 0 && monotonicMs() < lastWords) await sleep(20)
+    // A database that does not answer must not keep the process: the rest is swept when its heart has stopped.
     const patience = new AbortController()
-    await Promise.race([flusher.drained(), sleep(5000, patience.signal)])
+    const handedBack = await Promise.race([
+      leave(),
+      sleep(Math.max(LEAVE_MS, state.deadline - monotonicMs()), patience.signal).then(() => 0),
+    ])
     patience.abort()
-    await recorder.flush()
-    await dispatcher!.stop()
-    const left = [...active.values()]
-    const handedBack = await leave(left).catch((error) => {
+    state.phase = 'stopped'
+    await Promise.all([heart!.end(), listener?.close(), pools.end()])
+    events.emit('worker:stopped', { name, handedBack })
+  }
+  /** Stores what is not yet stored and gives back what did not end; answers how many runs that were. */
+  const leave = async (): Promise<number> => {
+    try {
+      await Promise.all([flusher.drained(), dispatcher!.stop()])
+      await recorder.flush()
+      return await giveBack([...active.values()])
+    } catch (error) {
       events.emit('worker:trouble', { what: 'handing back runs', error })
       return 0
-    })
-    await heart!.end()
-    await listener?.close()
-    state.phase = 'stopped'
-    events.emit('worker:stopped', { name, handedBack })
-    await pools.end()
+    }
   }
-  const leave = async (left: Active[]): Promise<number> => {
+  const giveBack = async (left: Active[]): Promise<number> => {
     const count = await handBack(
       db,
       lanes.flatMap((lane) => lane.pools()),

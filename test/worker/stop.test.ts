@@ -2,6 +2,7 @@
 import t from 'tap'
 import { createWorker, Discard, task } from '../../src/index.ts'
 import { setup } from '../helpers/bundle.ts'
+import { startProxy } from '../helpers/proxy.ts'
 import { scripted } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker, startWorkerProcess } from '../helpers/worker.ts'
@@ -156,3 +157,26 @@ t.test('a worker whose database is gone still ends', { buffered: true }, async (
   t.match(await child.ended(8000), { code: 0 })
   t.notMatch(child.output(), /unhandled/)
 })
+
+t.test(
+  'a worker whose connections swallow everything ends within its grace and five seconds',
+  { buffered: true },
+  async (t) => {
+    const { url, sql } = await setup(t)
+    const proxy = await startProxy(t, url)
+    const child = await startWorkerProcess(t, proxy.url, { graceMs: 500 })
+    const { rowbeat } = await startWorker(t, url, { queues: { elsewhere: 1 } })
+    await rowbeat.enqueueMany(many(5, { ms: 60_000 }))
+    await until(
+      'they run',
+      async () =>
+        (await sql`select from rowbeat_queue._private_jobs where locked_by is not null`).length === 5,
+    )
+    proxy.swallowNew = true
+    proxy.each((link) => link.swallow())
+    const began = performance.now()
+    child.kill('SIGTERM')
+    t.match(await child.ended(15_000), { code: 0 })
+    t.ok(performance.now() - began < 6500, `${performance.now() - began} ms`)
+  },
+)
