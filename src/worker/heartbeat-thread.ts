@@ -17,6 +17,8 @@ const state = {
   id: firstId,
   beat: null as Beat | null,
   dirty: true,
+  /** The worst that was told since the last beat: between two beats the main thread tells twice. */
+  lagMs: 0,
   announced: 0,
   skewMs: 0,
   busy: false,
@@ -54,7 +56,9 @@ async function beat(): Promise<void> {
   }
   state.busy = true
   const { beat: told, announced, dirty, id } = state
+  const { lagMs } = state
   state.dirty = false
+  state.lagMs = 0
   let client: pg.Client | null = null
   try {
     client = await connected()
@@ -62,6 +66,7 @@ async function beat(): Promise<void> {
     const answer = await beatWorker(toQueryable(client), id, {
       ...told!,
       running: dirty ? told!.running : null,
+      loopLagMs: lagMs,
       skewMs: state.skewMs,
     })
     const took = monotonicMs() - sent
@@ -69,6 +74,7 @@ async function beat(): Promise<void> {
     tell(answer ? { kind: 'alive', id, sentAt: sent, announced } : { kind: 'dead', id })
   } catch (error) {
     state.dirty = true
+    state.lagMs = Math.max(state.lagMs, lagMs)
     if (client) drop(client)
     tell({ kind: 'trouble', message: (error as Error).message })
   }
@@ -91,6 +97,7 @@ port.on('message', (message: ToThread) => {
   }
   state.id = message.id
   state.beat = message.beat
+  state.lagMs = Math.max(state.lagMs, message.beat.loopLagMs)
   state.dirty ||= message.changed
   state.announced = message.announce
   if (message.now) void beat()

@@ -94,15 +94,13 @@ class LeaseLost extends RowbeatError {
 
 export function createWorker(options: WorkerOptions): Worker {
   const registry = createRegistry(options.tasks)
-  const concurrency = options.concurrency ?? 10
-  const queues = options.queues ?? { default: concurrency, high: concurrency }
-  checkOptions(queues, registry.size)
+  const queues = queuesOf(options, registry.size)
   const keep = durationMs(options.retention ?? '30 days', 'retention') / 1000
-  const name = options.name ?? `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const name = options.name ?? makeName()
   const events = createEvents()
   if (options.logger) logEvents(events, options.logger)
 
-  const prepare = options.prepare ?? true
+  const { prepare = true } = options
   const pools = openPoolsFor(options, registry, queues, events)
   const { pool, db } = pools
   const flusher = createFlusher(db, name, events, () => dispatcher?.wake())
@@ -331,6 +329,19 @@ export function createWorker(options: WorkerOptions): Worker {
       return lanes.reduce((total, lane) => total + lane.running(), 0)
     },
   }
+}
+
+function queuesOf(
+  { queues, concurrency = 10 }: WorkerOptions,
+  tasks: number,
+): Readonly<Record<string, number>> {
+  const served = queues ?? { default: concurrency, high: concurrency }
+  checkOptions(served, tasks)
+  return served
+}
+
+function makeName(): string {
+  return `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
 }
 
 function checkOptions(queues: Readonly<Record<string, number>>, tasks: number): void {
