@@ -65,6 +65,8 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   let lastAlive = monotonicMs()
   let steadySince = lastAlive
   let ending = false
+  let tickedAt = lastAlive
+  let lateMs = 0
   let thread: Thread
 
   const push = (now = false): void => {
@@ -74,13 +76,16 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     const beat: Beat = {
       running: changed ? running : null,
       rssBytes: process.memoryUsage.rss(),
-      loopLagMs: Math.max(0, Math.round(lag.max / 1e5) / 10 - 20),
+      loopLagMs: Math.max(0, Math.round(lag.max / 1e5) / 10 - 20, lateMs),
       skewMs: 0,
       stopping: options.isStopping(),
     }
     thread.postMessage({ kind: 'beat', id, beat, changed, announce: announced, now } satisfies ToThread)
   }
+  // reset() also forgets a delay that is under way, so one that this timer notices first is measured by the timer.
   const timer = setInterval(() => {
+    lateMs = Math.round(monotonicMs() - tickedAt - BEAT_MS / 2)
+    tickedAt = monotonicMs()
     push()
     lag.reset()
   }, BEAT_MS / 2)
