@@ -1,4 +1,4 @@
-# Rowbeat's API and workers in one image: `docker run … rowbeat api`, `rowbeat worker`, `rowbeat migrate`.
+# Rowbeat's processes in one image: `docker run … rowbeat api`, `rowbeat worker`, `rowbeat beat`, `rowbeat migrate`.
 # No build step: Node runs the TypeScript in src/ as it is. No PostgreSQL inside: DATABASE_URL says where it is.
 FROM node:24-slim AS packages
 WORKDIR /app

@@ -6,6 +6,7 @@
  *   ├─ ConfigError          RB_CONFIG_INVALID                      at start, never later
  *   ├─ DefinitionError      RB_TASK_DUPLICATE  RB_TASK_UNKNOWN  RB_TASK_INVALID
  *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE   nothing was written
+ *   ├─ ScheduleError        RB_SCHEDULE_INVALID  RB_SCHEDULE_NOT_FOUND  RB_SCHEDULE_DUPLICATE  RB_SCHEDULE_CHANGED   nothing was written
  *   ├─ RunError             what a result carries: rebuilt from the row as data
  *   │  ├─ RunFailed  RunRevoked  WorkerLost  AttemptsExhausted
  *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE
@@ -55,6 +56,15 @@ export class DefinitionError extends RowbeatError {}
 
 /** The run was not accepted and nothing was written. `faults` names each wrong place. */
 export class EnqueueError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
+    super(code, message, options)
+    this.faults = faults
+  }
+}
+
+/** A schedule that is refused, unknown, or was changed by somebody else in the meantime. `faults` has one entry per wrong place. */
+export class ScheduleError extends RowbeatError {
   readonly faults: readonly Fault[]
   constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
     super(code, message, options)

@@ -15,8 +15,20 @@ export {
   type EnqueueItem,
 } from './queue/rowbeat.ts'
 export type { EnqueueOptions } from './queue/enqueue.ts'
+export {
+  schedule,
+  every,
+  cron,
+  solar,
+  at,
+  type Schedule,
+  type ScheduleOptions,
+  type ScheduleTree,
+} from './schedules/schedule.ts'
+export { createBeat, type Beat, type BeatOptions } from './beat/beat.ts'
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.ts'
 export type { RunHandle } from './results/handle.ts'
+export type { RevokeOptions } from './results/revoke.ts'
 export type { Run, RunState, Progress } from './results/run.ts'
 export type { DatabaseHandle } from './db/handle.ts'
 export type { Duration } from './duration.ts'
@@ -26,6 +38,7 @@ export {
   ConfigError,
   DefinitionError,
   EnqueueError,
+  ScheduleError,
   RunError,
   RunFailed,
   AttemptsExhausted,

@@ -2,42 +2,30 @@
  * The body of POST /v1/runs. Every wrong place is told at once, each with a pointer, and a field that is not
  * known is refused: a misspelt option that is silently ignored is found out much later.
  */
+import {
+  duration,
+  flag,
+  headers,
+  instant,
+  integer,
+  isObject,
+  oneOf,
+  pattern,
+  pointerStep,
+  priority,
+  tags,
+  text,
+  uuid,
+  type Check,
+} from '../check.ts'
 import type { RunRequest } from '../control/runs.ts'
 import { parseDuration } from '../duration.ts'
 import type { Fault } from '../errors.ts'
+import { isInstant } from '../instant.ts'
 import { findUnstorable } from '../json.ts'
 import type { EnqueueOptions } from '../queue/enqueue.ts'
 import { explainRetryPolicy } from '../tasks/retry.ts'
 import { QUEUE_NAME, TASK_NAME } from '../tasks/task.ts'
-import { isInstant } from '../instant.ts'
-
-export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/** What is wrong with a value, or null. */
-type Check = (value: unknown) => string | null
-
-const duration: Check = (value) =>
-  parseDuration(value) === null
-    ? 'must be a duration: seconds as a number, or text such as "30s", "10 minutes"'
-    : null
-const uuid: Check = (value) => (typeof value === 'string' && UUID.test(value) ? null : 'must be a UUID')
-const text =
-  (max: number): Check =>
-  (value) =>
-    typeof value === 'string' && value !== '' && Array.from(value.slice(0, 2 * max + 1)).length <= max
-      ? null
-      : `must be text of 1 to ${max} characters`
-const integer =
-  (min: number, max: number): Check =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
-      ? null
-      : `must be a whole number from ${min} to ${max}`
-const pattern =
-  (expression: RegExp): Check =>
-  (value) =>
-    typeof value === 'string' && expression.test(value) ? null : `must match ${expression.source}`
-const tag = text(64)
 
 interface Field {
   check: Check
@@ -48,12 +36,9 @@ interface Field {
 /** Every field of the body but task and input. */
 const FIELDS: Readonly<Record<string, Field>> = {
   queue: { option: 'queue', check: pattern(QUEUE_NAME) },
-  priority: { option: 'priority', check: integer(-32_768, 32_767) },
+  priority: { option: 'priority', check: priority },
   delay: { option: 'delay', check: duration },
-  eta: {
-    option: 'eta',
-    check: (value) => (isInstant(value) ? null : 'must be an instant such as "2026-01-31T12:00:00Z"'),
-  },
+  eta: { option: 'eta', check: instant },
   expires: {
     option: 'expires',
     check: (value) =>
@@ -63,33 +48,14 @@ const FIELDS: Readonly<Record<string, Field>> = {
   },
   id: { option: 'id', check: uuid },
   unique_key: { option: 'uniqueKey', check: text(512) },
-  on_conflict: {
-    option: 'onConflict',
-    check: (value) =>
-      ['keep', 'replace', 'reject'].includes(value as string) ? null : 'must be keep, replace or reject',
-  },
-  tags: {
-    option: 'tags',
-    check: (value) =>
-      Array.isArray(value) && value.length <= 20 && value.every((item) => tag(item) === null)
-        ? null
-        : 'must be at most 20 texts of 1 to 64 characters',
-  },
-  headers: {
-    option: 'headers',
-    check: (value) =>
-      isObject(value) && JSON.stringify(value).length <= 65_536
-        ? null
-        : 'must be an object of at most 64 KiB',
-  },
+  on_conflict: { option: 'onConflict', check: oneOf('keep', 'replace', 'reject') },
+  tags: { option: 'tags', check: tags },
+  headers: { option: 'headers', check: headers },
   attempts_max: { option: 'attemptsMax', check: integer(1, 1_000_000) },
   retry: { option: 'retry', check: explainRetryPolicy },
   time_limit: { option: 'timeLimit', check: duration },
   soft_time_limit: { option: 'softTimeLimit', check: duration },
-  ignore_result: {
-    option: 'ignoreResult',
-    check: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
-  },
+  ignore_result: { option: 'ignoreResult', check: flag },
   retention: { option: 'retention', check: duration },
   parent: { option: 'parent', check: uuid },
   concurrency_key: { check: text(512) },
@@ -121,7 +87,7 @@ export function readRunBody(body: unknown): { request: RunRequest; faults: Fault
     const field = Object.hasOwn(FIELDS, name) ? FIELDS[name]! : null
     if (!field)
       faults.push({
-        pointer: `/${escape(name)}`,
+        pointer: pointerStep(name),
         detail: `is not a field of a run; known are task, input, ${Object.keys(FIELDS).join(', ')}`,
       })
     if (!field || value === null) continue
@@ -143,12 +109,4 @@ function clashes({ delay, eta, timeLimit, softTimeLimit }: EnqueueOptions): Faul
   if ((parseDuration(softTimeLimit) ?? 0) > (parseDuration(timeLimit) ?? Infinity))
     faults.push({ pointer: '/soft_time_limit', detail: 'must not be longer than time_limit' })
   return faults
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function escape(key: string): string {
-  return key.replaceAll('~', '~0').replaceAll('/', '~1')
 }

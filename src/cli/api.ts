@@ -2,32 +2,30 @@
  * `rowbeat api`: the REST API and, beside it, the routes of the app module. It asks the database before it listens, so
  * that a wrong DATABASE_URL or a missing migration is told at once and not with the first request.
  */
-import { connect, explainDatabaseError } from '../db/connect.ts'
-import { isMigrated } from '../db/migrate.ts'
-import { StoreError } from '../errors.ts'
+import { requireMigrated } from '../db/migrate.ts'
 import { VERSION } from '../version.ts'
 import { addressOf, explainListenError } from './listening.ts'
-import { loadApp, loadTasks } from './modules.ts'
+import { loadApp, loadModules } from './modules.ts'
 import { serve, type ServeFlags, type Service, type Setting } from './serve.ts'
 
 export async function serveApi(flags: ServeFlags): Promise<number> {
   return await serve('api', flags, beginApi)
 }
 
-async function beginApi({ config, tasks, log, go }: Setting): Promise<Service> {
+async function beginApi({ config, given, log, go }: Setting): Promise<Service> {
   const [{ createServer }, { createRowbeat }] = await Promise.all([
     import('../api/server.ts'),
     import('../queue/rowbeat.ts'),
   ])
   const { databaseUrl, port } = await go()
-  const [known, routes] = await Promise.all([
-    loadTasks(config, tasks),
+  const [modules, routes] = await Promise.all([
+    loadModules(config, given),
     loadApp(config),
-    requireStore(databaseUrl),
+    requireMigrated(databaseUrl, 'api', config.prepare),
   ])
   const rowbeat = createRowbeat({
     databaseUrl,
-    tasks: known,
+    tasks: modules.tasks,
     connections: 10,
     prepare: config.prepare,
     role: 'api',
@@ -42,21 +40,6 @@ async function beginApi({ config, tasks, log, go }: Setting): Promise<Service> {
   const url = addressOf(config.host, (app.server.address() as { port: number }).port)
   log.info({ url }, 'listening')
   return { url, document: { url }, stop: createStop(app, rowbeat) }
-}
-
-async function requireStore(url: string): Promise<void> {
-  const sql = connect({ url, role: 'api', max: 1 })
-  try {
-    if (await isMigrated(sql)) return
-  } catch (error) {
-    throw explainDatabaseError(error, url)
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
-  throw new StoreError(
-    'RB_SCHEMA_BEHIND',
-    'The database is not at the schema of this release: run `rowbeat migrate`.',
-  )
 }
 
 /** Lets requests in flight finish; when the grace is over, or at a second call, their connections are cut. */

@@ -1,6 +1,6 @@
 /**
  * rowbeat.config.ts (or .js, .mjs) of the working directory: `export const config = { … }`, a default export is taken as
- * well. It may hold tasks as values and what the environment could say too; each such field stands for one variable and
+ * well. It may hold tasks and schedules as values and what the environment could say too; each such field stands for one variable and
  * is read by the same code, so there is one grammar and one set of refusals.
  */
 import { existsSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readConfig, type Environment } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import type { ScheduleTree } from '../schedules/schedule.ts'
 import type { TaskTree } from '../tasks/registry.ts'
 
 const NAMES = ['rowbeat.config.ts', 'rowbeat.config.js', 'rowbeat.config.mjs']
@@ -29,21 +30,28 @@ const VARIABLES: Record<string, string> = {
   adminEmail: 'ROWBEAT_ADMIN_EMAIL',
 }
 
+/** What the file gives as values. */
+export interface Given {
+  tasks: TaskTree
+  schedules: ScheduleTree
+}
+
 export interface ConfigFile {
   environment: Environment
-  tasks: TaskTree | null
+  /** null: it names neither. */
+  given: Given | null
 }
 
 /** Throws ConfigError that names the file. */
 export async function readConfigFile(folder: string): Promise<ConfigFile> {
   const name = NAMES.find((candidate) => existsSync(resolve(folder, candidate)))
-  if (!name) return { environment: {}, tasks: null }
-  const { tasks = null, ...fields } = await load(resolve(folder, name), name)
+  if (!name) return { environment: {}, given: null }
+  const { tasks, schedules, ...fields } = await load(resolve(folder, name), name)
   const environment: Environment = {}
   for (const [field, value] of Object.entries(fields)) {
     const variable = Object.hasOwn(VARIABLES, field) ? VARIABLES[field]! : null
     if (!variable) {
-      const known = ['tasks', ...Object.keys(VARIABLES)].join(', ')
+      const known = ['tasks', 'schedules', ...Object.keys(VARIABLES)].join(', ')
       throw new ConfigError(`${name}: "${field}" is no setting; known are ${known}.`)
     }
     if (value !== undefined && value !== null) environment[variable] = toText(value)
@@ -53,7 +61,11 @@ export async function readConfigFile(folder: string): Promise<ConfigFile> {
   } catch (cause) {
     throw new ConfigError(`${name}: ${(cause as Error).message}`, { cause })
   }
-  return { environment, tasks: tasks as TaskTree | null }
+  if (!tasks && !schedules) return { environment, given: null }
+  return {
+    environment,
+    given: { tasks: (tasks ?? []) as TaskTree, schedules: (schedules ?? []) as ScheduleTree },
+  }
 }
 
 async function load(file: string, name: string): Promise<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 /**
- * The user's own code: modules that export tasks, and the app module whose routes stand beside the REST API. What it
+ * The user's own code: modules that export tasks and schedules, and the app module whose routes stand beside the REST API. What it
  * throws while it loads is told with the file's name, because that is what has to be mended.
  */
 import { resolve } from 'node:path'
@@ -7,18 +7,22 @@ import { pathToFileURL } from 'node:url'
 import type { Config } from '../config.ts'
 import { ConfigError, RowbeatError } from '../errors.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
-import { discoverTasks } from '../queue/discover.ts'
-import { createRegistry, type TaskTree } from '../tasks/registry.ts'
-import type { Task } from '../tasks/task.ts'
+import { discoverModules, type Discovered } from '../queue/discover.ts'
+import { listSchedules } from '../schedules/schedule.ts'
+import { createRegistry } from '../tasks/registry.ts'
+import type { Given } from './config-file.ts'
 
 /** `app` is a Fastify instance; the module's author knows it by that type. */
 export type AppRoutes = (app: any, options: { rowbeat: Rowbeat; databaseUrl: string }) => Promise<void>
 
-/** The tasks of rowbeat.config.ts and those the globs find. Throws ConfigError, DefinitionError. */
-export async function loadTasks(config: Config, tree: TaskTree): Promise<Task[]> {
+/** The tasks and schedules of rowbeat.config.ts and those the globs find. Throws ConfigError, DefinitionError, ScheduleError. */
+export async function loadModules(config: Config, given: Given): Promise<Discovered> {
   try {
-    const found = await discoverTasks(config.taskGlobs)
-    return [...createRegistry([tree, found]).values()]
+    const found = await discoverModules(config.taskGlobs)
+    return {
+      tasks: [...createRegistry([given.tasks, found.tasks]).values()],
+      schedules: listSchedules([given.schedules, found.schedules]),
+    }
   } catch (error) {
     if (error instanceof RowbeatError) throw error
     throw unloadable(`A module of ${config.taskGlobs.join(', ')}`, error)

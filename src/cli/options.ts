@@ -15,13 +15,12 @@ import {
   type Environment,
 } from '../config.ts'
 import { parseDuration } from '../duration.ts'
-import type { TaskTree } from '../tasks/registry.ts'
-import { readConfigFile } from './config-file.ts'
+import { readConfigFile, type Given } from './config-file.ts'
 
 export interface Settings {
   config: Config
-  /** Tasks that rowbeat.config.ts gives, beside those the globs find. */
-  tasks: TaskTree
+  /** What rowbeat.config.ts gives, beside what the globs find. */
+  given: Given
   json: boolean
 }
 
@@ -86,7 +85,7 @@ export async function readSettings(flags: Flags, examples = false): Promise<Sett
   const env: Environment = { ...file.environment, ...own }
   if (own.PGHOST || own.PGDATABASE) env.DATABASE_URL = own.DATABASE_URL
   if (flags.databaseUrl) env.DATABASE_URL = flags.databaseUrl
-  if (examples && !file.tasks) Object.assign(env, examplesOf(env))
+  if (examples && !file.given) Object.assign(env, examplesOf(env))
   shareEnvironment(env)
   const config = readConfig(env, {
     port: flags.port,
@@ -98,7 +97,7 @@ export async function readSettings(flags: Flags, examples = false): Promise<Sett
   const queues = flags.queues ? parseQueues(flags.queues, config.concurrency) : config.queues
   return {
     config: Object.freeze({ ...config, queues }),
-    tasks: file.tasks ?? [],
+    given: file.given ?? { tasks: [], schedules: [] },
     json: flags.json ?? false,
   }
 }

@@ -57,7 +57,7 @@ export function buildProgram(report: Report): Command {
 function addServers(program: Command, report: Report): void {
   const start = program
     .command('start')
-    .description('run everything here: PostgreSQL (unless DATABASE_URL names one), API and worker')
+    .description('run everything here: PostgreSQL (unless DATABASE_URL names one), API, worker and beat')
   addGrace(addWorking(addServing(addCommon(start)))).action(async (flags) =>
     report(await (await import('./start/start.ts')).start(flags)),
   )
@@ -71,8 +71,14 @@ function addServers(program: Command, report: Report): void {
   addGrace(addWorking(addCommon(worker)))
     .option('--prefetch <number>', 'runs to hold ahead of free slots (default: measured)', whole(0, 10_000))
     .option('--name <name>', 'what its runs call it (default: host, pid and something random)')
+    .option('-B, --beat', 'fire schedules too, in this process')
     .addOption(supervised())
     .action(async (flags) => report(await (await import('./worker.ts')).work(flags)))
+  const beat = program.command('beat').description('fire schedules; any number may run at once')
+  addGrace(addCommon(beat))
+    .option('--name <name>', 'what the registry calls it (default: host and pid)')
+    .addOption(supervised())
+    .action(async (flags) => report(await (await import('./beat.ts')).beat(flags)))
 }
 
 function addStore(program: Command, report: Report): void {

@@ -1,5 +1,5 @@
 /**
- * The life of a process that serves, `rowbeat api` and `rowbeat worker`, alone or as a child of `rowbeat start`:
+ * The life of a process that serves, `rowbeat api`, `worker` and `beat`, alone or as a child of `rowbeat start`:
  * configuration, begin, say that it is ready, wait until it is asked to end, stop within the grace, exit 0.
  *
  * A promise that a user's code leaves rejected, or an error it throws from a timer, ends the process, as Node does by
@@ -8,8 +8,7 @@
  */
 import { shareEnvironment, type Config } from '../config.ts'
 import { createLogger } from '../log.ts'
-import type { TaskTree } from '../tasks/registry.ts'
-import { readConfigFile } from './config-file.ts'
+import { readConfigFile, type Given } from './config-file.ts'
 import { findDatabase } from './database.ts'
 import { watchForEnd } from './ending.ts'
 import { keepYoungSmall, settleMemory } from './memory.ts'
@@ -24,7 +23,8 @@ export interface ServeFlags extends Flags {
 
 export interface Setting {
   config: Config
-  tasks: TaskTree
+  /** What rowbeat.config.ts gives. */
+  given: Given
   log: ReturnType<typeof createLogger>
   /** Resolves when the database may be used; DATABASE_URL tells it to the user's own modules from then on. */
   go(): Promise<Go>
@@ -50,7 +50,7 @@ export async function serve(
   keepYoungSmall()
   const link = flags.supervised ? await joinSupervisor() : null
   try {
-    const { config, tasks, json } = link ? await supervisedSettings(link) : await readSettings(flags, true)
+    const { config, given, json } = link ? await supervisedSettings(link) : await readSettings(flags, true)
     const ending = watchForEnd(config.graceMs, link)
     const log = link
       ? openJournal(config, role)
@@ -58,7 +58,7 @@ export async function serve(
     process.on('uncaughtExceptionMonitor', (err, origin) =>
       log.fatal({ err, origin }, 'this process ends because of an error that nothing caught'),
     )
-    const starting = begin({ config, tasks, log, go: () => findPlace(config, link) })
+    const starting = begin({ config, given, log, go: () => findPlace(config, link) })
     const service = await Promise.race([starting, ending.asked.then(() => null)])
     if (!service) process.exit(EXIT.done)
     settleMemory({ mayGrow: role === 'api' })
@@ -79,8 +79,8 @@ export async function serve(
 }
 
 async function supervisedSettings({ config }: Link): Promise<Settings> {
-  const { tasks } = await readConfigFile(process.cwd())
-  return { config, tasks: tasks ?? [], json: false }
+  const { given } = await readConfigFile(process.cwd())
+  return { config, given: given ?? { tasks: [], schedules: [] }, json: false }
 }
 
 async function findPlace(config: Config, link: Link | null): Promise<Go> {

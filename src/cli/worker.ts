@@ -3,22 +3,24 @@
  * hands back the rest uncounted and exits 0; a second signal hands back at once.
  */
 import { ConfigError } from '../errors.ts'
-import { loadTasks } from './modules.ts'
+import { loadModules } from './modules.ts'
 import { serve, type ServeFlags, type Service, type Setting } from './serve.ts'
 
 export interface WorkerFlags extends ServeFlags {
   prefetch?: number
   name?: string
+  beat?: boolean
 }
 
 export async function work(flags: WorkerFlags): Promise<number> {
   return await serve('worker', flags, (setting) => beginWork(setting, flags))
 }
 
-async function beginWork({ config, tasks, log, go }: Setting, flags: WorkerFlags): Promise<Service> {
+async function beginWork(setting: Setting, flags: WorkerFlags): Promise<Service> {
   const { createWorker } = await import('../worker/worker.ts')
+  const { config, given, log, go } = setting
   const { databaseUrl } = await go()
-  const known = await loadTasks(config, tasks)
+  const { tasks: known, schedules } = await loadModules(config, given)
   if (known.length === 0) {
     throw new ConfigError(
       `No task was found in ${config.taskGlobs.join(', ')}: set ROWBEAT_TASKS to the modules that export your tasks, as in "src/**/tasks.ts".`,
@@ -36,9 +38,14 @@ async function beginWork({ config, tasks, log, go }: Setting, flags: WorkerFlags
     retention: config.resultRetentionMs / 1000,
   })
   await worker.start()
+  const beat = flags.beat
+    ? await (await import('./beat.ts')).beginBeat(setting, databaseUrl, schedules)
+    : null
   return {
     url: null,
     document: { name: worker.name, queues: config.queues, tasks: known.map((task) => task.name) },
-    stop: (graceMs) => worker.stop({ grace: graceMs / 1000 }),
+    async stop(graceMs) {
+      await Promise.all([beat?.stop(graceMs), worker.stop({ grace: graceMs / 1000 })])
+    },
   }
 }

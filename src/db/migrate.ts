@@ -162,6 +162,22 @@ export async function isMigrated(sql: Sql): Promise<boolean> {
   return (await pendingSteps(sql)).length === 0
 }
 
+/** Throws RB_SCHEMA_BEHIND unless the database is at the schema of this release; RB_DB_UNREACHABLE. */
+export async function requireMigrated(url: string, role: string, prepare = true): Promise<void> {
+  const sql = connect({ url, role, max: 1, prepare })
+  try {
+    if (await isMigrated(sql)) return
+  } catch (error) {
+    throw explainDatabaseError(error, url)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+  throw new StoreError(
+    'RB_SCHEMA_BEHIND',
+    'The database is not at the schema of this release: run `rowbeat migrate`.',
+  )
+}
+
 function readMigrationFiles(): MigrationStep[] {
   const folder = new URL('../../drizzle/', import.meta.url)
   return readdirSync(fileURLToPath(folder))

@@ -1,26 +1,44 @@
 /**
- * Finds tasks by a glob: every export of the matching modules that is a task, or an array of them. Two different tasks
- * of one name are refused, as everywhere.
+ * Finds tasks and schedules by a glob: every export of the matching modules that is one, or an array of them. Two
+ * different ones of one name are refused, as everywhere.
  */
 import { glob } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isSchedule, listSchedules, type Schedule } from '../schedules/schedule.ts'
 import { createRegistry } from '../tasks/registry.ts'
 import { isTask, type Task } from '../tasks/task.ts'
 
-/** Imports what the globs match below `cwd`, in the order of their paths. Throws what an import throws, and RB_TASK_DUPLICATE. */
-export async function discoverTasks(globs: readonly string[], cwd: string = process.cwd()): Promise<Task[]> {
+export interface Discovered {
+  tasks: Task[]
+  schedules: Schedule[]
+}
+
+/**
+ * Imports what the globs match below `cwd`, in the order of their paths. Throws what an import throws, and RB_TASK_DUPLICATE,
+ * RB_SCHEDULE_DUPLICATE.
+ */
+export async function discoverModules(
+  globs: readonly string[],
+  cwd: string = process.cwd(),
+): Promise<Discovered> {
   const files = new Set<string>()
   for (const pattern of globs) {
     const matches = glob(pattern, { cwd, exclude: (name) => String(name) === 'node_modules' })
     for await (const file of matches) files.add(resolve(cwd, file))
   }
-  const found: Task[] = []
+  const found: unknown[] = []
   for (const file of [...files].sort()) {
     const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>
-    for (const value of Object.values(exported)) {
-      for (const item of Array.isArray(value) ? value : [value]) if (isTask(item)) found.push(item)
-    }
+    for (const value of Object.values(exported)) found.push(...(Array.isArray(value) ? value : [value]))
   }
-  return [...createRegistry(found).values()]
+  return {
+    tasks: [...createRegistry(found.filter(isTask)).values()],
+    schedules: listSchedules(found.filter(isSchedule)),
+  }
+}
+
+/** Only the tasks. */
+export async function discoverTasks(globs: readonly string[], cwd?: string): Promise<Task[]> {
+  return (await discoverModules(globs, cwd)).tasks
 }

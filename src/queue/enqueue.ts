@@ -235,7 +235,8 @@ export function refusedAt(error: unknown, index: number): unknown {
   return new EnqueueError(error.code, `runs[${index}]: ${error.message}`, faults, { cause: error.cause })
 }
 
-function explainRefusal(error: unknown): unknown {
+/** What PostgreSQL says of a run that it refuses, as EnqueueError. */
+export function explainRefusal(error: unknown): unknown {
   const { code, message } = error as { code?: string; message: string }
   const match = /^([a-z_]+): (.*)$/s.exec(message ?? '')
   const faults = match ? [{ pointer: `/${match[1]}`, detail: match[2]! }] : []

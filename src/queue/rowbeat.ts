@@ -6,8 +6,10 @@ import { connect } from '../db/connect.ts'
 import { driverOf, toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { ConfigError } from '../errors.ts'
 import { createRunHandle, createRunReader, type RunHandle } from '../results/handle.ts'
+import { revoke, type RevokeOptions } from '../results/revoke.ts'
+import type { RunState } from '../results/run.ts'
 import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
-import type { InputOf, OutputOf, Task } from '../tasks/task.ts'
+import type { ArgumentsOf, InputOf, OutputOf, Task } from '../tasks/task.ts'
 import {
   buildBody,
   createCoalescer,
@@ -31,13 +33,6 @@ export interface RowbeatOptions {
   role?: string
 }
 
-type Arguments<T> =
-  undefined extends InputOf<T>
-    ? [input?: InputOf<T>, options?: EnqueueOptions]
-    : unknown extends InputOf<T>
-      ? [input?: unknown, options?: EnqueueOptions]
-      : [input: InputOf<T>, options?: EnqueueOptions]
-
 /** One of many: a task or its name, its input, and the options of enqueue. */
 export type EnqueueItem<T = Task<any, any, any> | string> = { task: T } & EnqueueOptions &
   (undefined extends InputOf<T>
@@ -51,12 +46,14 @@ export interface Enqueuer {
   /** Enqueues one run and answers its handle; the id exists before commit. Throws EnqueueError, and then nothing was written. */
   enqueue<T extends Task<any, any, any> | string>(
     task: T,
-    ...rest: Arguments<T>
+    ...rest: ArgumentsOf<T, EnqueueOptions>
   ): Promise<RunHandle<OutputOf<T>>>
   /** Enqueues many in one statement, all or none; handles in order. */
   enqueueMany<const Tasks extends readonly (Task<any, any, any> | string)[]>(
     items: readonly [...{ [K in keyof Tasks]: EnqueueItem<Tasks[K]> }],
   ): Promise<{ -readonly [K in keyof Tasks]: RunHandle<OutputOf<Tasks[K]>> }>
+  /** Revokes a run and answers its state after: REVOKED at once while it waits, told to stop while it runs. Throws ResultError RB_RUN_NOT_FOUND. */
+  revoke(run: string | RunHandle, options?: RevokeOptions): Promise<RunState>
 }
 
 export interface Rowbeat extends Enqueuer {
@@ -110,6 +107,8 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
       const sent = bodies.length === 0 ? [] : await sendBodies(toQueryable(handle), bodies)
       return sent.map(({ id, created }) => createRunHandle(reader, id, created)) as never
     },
+    revoke: (run, revokeOptions) =>
+      revoke(toQueryable(handle), typeof run === 'string' ? run : run.id, revokeOptions),
   })
 
   return Object.freeze({

@@ -18,6 +18,7 @@ import {
   WorkerLost,
   type RunError,
 } from '../errors.ts'
+import { revoke, type RevokeOptions } from './revoke.ts'
 import { isFinished, parseRun, toRun, type Run, type RunDocument, type RunState } from './run.ts'
 
 export interface RunHandle<Result = unknown> {
@@ -35,6 +36,8 @@ export interface RunHandle<Result = unknown> {
   result(options?: { timeout?: Duration }): Promise<Result>
   /** The run now, then at each change, ending with its finished state. */
   watch(options?: { signal?: AbortSignal }): AsyncGenerator<Run<Result>, void, void>
+  /** Revokes the run and answers its state after: REVOKED at once while it waits, told to stop while it runs. Throws RB_RUN_NOT_FOUND. */
+  revoke(options?: RevokeOptions): Promise<RunState>
   /** Deletes the finished run's row and what belongs to it. Throws RB_RUN_LIVE while it has not finished. */
   forget(): Promise<void>
 }
@@ -57,6 +60,7 @@ export interface Hints {
 export interface RunReader {
   read(id: string): Promise<RunDocument | null>
   follow(id: string): Hints
+  revoke(id: string, options?: RevokeOptions): Promise<RunState>
   forget(id: string): Promise<boolean>
   close(): Promise<void>
 }
@@ -118,6 +122,7 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
         },
       }
     },
+    revoke: (id, options) => revoke(db, id, options),
     async forget(id) {
       remembered.delete(id)
       return UUID.test(id) && (await forgetRun(db, id))
@@ -191,6 +196,10 @@ class Handle<Result> implements RunHandle<Result> {
     } finally {
       hints.close()
     }
+  }
+
+  revoke(options?: RevokeOptions): Promise<RunState> {
+    return this.#reader.revoke(this.id, options)
   }
 
   async forget(): Promise<void> {

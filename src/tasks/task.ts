@@ -52,6 +52,13 @@ export interface Task<Input = any, Output = any, Name extends string = string> {
 
 export type InputOf<T> = T extends Task<infer Input, any> ? Storable<Input> : unknown
 export type OutputOf<T> = T extends Task<any, infer Output> ? Jsonified<Output> : unknown
+/** What follows a task: its input, which may be left out where the task can do without, and options. */
+export type ArgumentsOf<T, Options> =
+  undefined extends InputOf<T>
+    ? [input?: InputOf<T>, options?: Options]
+    : unknown extends InputOf<T>
+      ? [input?: unknown, options?: Options]
+      : [input: InputOf<T>, options?: Options]
 
 type SchemaInput<S> = S extends StandardSchema<infer Input, any> ? Input : FromJsonSchema<S>
 /** A JSON Schema that says nothing to the compiler leaves the handler's own annotation in charge. */

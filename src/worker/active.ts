@@ -5,12 +5,14 @@
  */
 import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
+import type { Revocation } from '../db/statements/revocations.ts'
 import type { ProgressRow } from '../db/statements/workers.ts'
-import { ConfigError, RowbeatError } from '../errors.ts'
+import { ConfigError, RowbeatError, RunRevoked } from '../errors.ts'
 import { storableValue } from '../json.ts'
 import type { Context, RunInfo, RunLog } from '../tasks/context.ts'
 import type { RunEvents } from './events.ts'
 import type { ClaimedJob } from './job.ts'
+import { revokedError } from './outcome.ts'
 import { LINES_MAX, type Recorder } from './recorder.ts'
 
 /** Why the signal of a run aborts when its worker stops. */
@@ -33,6 +35,8 @@ export interface Surroundings {
 
 export class Active implements Context {
   readonly job: ClaimedJob
+  /** Under which it was claimed. */
+  readonly pool: string
   readonly task: string
   readonly attempt: number
   readonly allowed: number
@@ -41,6 +45,8 @@ export class Active implements Context {
   readonly #tx: DatabaseHandle | null
   #controller: AbortController | null = null
   #aborted: Error | null = null
+  #revocation: Revocation | null = null
+  #muted = false
   #last: ProgressRow | null = null
   #info: RunInfo | null = null
   #log: RunLog | null = null
@@ -49,6 +55,7 @@ export class Active implements Context {
   constructor(
     around: Surroundings,
     job: ClaimedJob,
+    pool: string,
     task: string,
     attempt: number,
     allowed: number,
@@ -57,6 +64,7 @@ export class Active implements Context {
   ) {
     this.#around = around
     this.job = job
+    this.pool = pool
     this.task = task
     this.attempt = attempt
     this.allowed = allowed
@@ -95,7 +103,7 @@ export class Active implements Context {
   }
 
   progress(current: number, total: number | null = null, meta: unknown = null): void {
-    if (!Number.isFinite(current)) return
+    if (this.#muted || !Number.isFinite(current)) return
     if (!this.#last) this.#around.onFirstProgress()
     const whole = Number.isFinite(total) ? total : null
     this.#last = { run: this.job.key, current, total: whole, meta: storableValue(meta) }
@@ -119,6 +127,35 @@ export class Active implements Context {
   abort(reason: Error): void {
     this.#aborted ??= reason
     this.#controller?.abort(reason)
+  }
+
+  /** Before the handler starts: it may have been asked to stop while its transaction began. */
+  throwIfAborted(): void {
+    if (this.#aborted) throw this.#aborted
+  }
+
+  get revocation(): Revocation | null {
+    return this.#revocation
+  }
+
+  /** Tells the handler, once; from then on it is not tried again. */
+  revoke(revocation: Revocation): void {
+    if (!this.#revocation) {
+      const data = revokedError(revocation.reason, null)
+      this.abort(new RunRevoked('RB_RUN_REVOKED', this.job.key, 'revoked', data))
+    }
+    this.#revocation = revocation
+  }
+
+  /** What its handler threw is its answer to the signal, and says nothing else. */
+  isObeying(thrown: unknown): boolean {
+    if (thrown === this.#aborted) return true
+    return thrown instanceof Error && thrown.name === 'AbortError'
+  }
+
+  /** Its outcome is recorded, though its handler has not ended: what it reports is not written any more. */
+  mute(): void {
+    this.#muted = true
   }
 
   #say(level: string, message: string, data: unknown): void {

@@ -47,6 +47,11 @@ export interface LaneOptions {
   admit(): Promise<void>
 }
 
+export interface Dropped {
+  readonly job: ClaimedJob
+  readonly pool: string
+}
+
 export interface Lane {
   readonly queue: string
   /** Every pool this lane has claimed under; runs of an earlier one may still be running. */
@@ -56,6 +61,8 @@ export interface Lane {
   nudge(): void
   /** Once in a while: claims that never reached us, and a loop that stands still. */
   check(): Promise<void>
+  /** Gives up runs that are held and have not started, those that `picks` picks; they will not start here. */
+  drop(picks: (job: ClaimedJob) => boolean): Dropped[]
   /** Throws away what is held and starts under a new pool id: this worker was declared dead. */
   renew(): void
   /** Claims nothing any more; what has not started goes back, runs in progress go on. */
@@ -65,7 +72,7 @@ export interface Lane {
 export function createLane(options: LaneOptions): Lane {
   const { queue, concurrency, events, db } = options
   const pace = createPace(concurrency, options.prefetch)
-  const held = new Set<string>()
+  const held = new Map<string, ClaimedJob>()
   const known = new Set<string>()
   let pool: WorkerPool | null = null
   let busy = 0
@@ -104,7 +111,7 @@ export function createLane(options: LaneOptions): Lane {
     claimed(jobs: readonly ClaimedJob[]): void {
       movedAt = monotonicMs()
       for (const job of jobs) {
-        held.add(job.id)
+        held.set(job.id, job)
         known.add(job.id)
       }
       doorbell.claimed(jobs.length)
@@ -129,7 +136,7 @@ export function createLane(options: LaneOptions): Lane {
   /** After a pause of ours (SIGSTOP, a blocked loop) others may own what we hold: ask before starting any of it. */
   const confirmOwned = async (poolId: string): Promise<void> => {
     checkingOwned ??= (async () => {
-      const ids = [...held]
+      const ids = [...held.keys()]
       const owned = await keepOwned(db, poolId, ids).catch(() => new Set(ids))
       for (const id of ids) if (!owned.has(id)) held.delete(id)
     })().finally(() => {
@@ -205,7 +212,7 @@ export function createLane(options: LaneOptions): Lane {
       } catch (reason) {
         error = reason
       }
-      for (const job of held) known.delete(job)
+      for (const id of held.keys()) known.delete(id)
       held.clear()
       if (quieted) break
       events.emit('lane:restarted', { queue, error })
@@ -242,6 +249,12 @@ export function createLane(options: LaneOptions): Lane {
         }
       }
       if (busy + held.size < concurrency && monotonicMs() - movedAt > STUCK_MS) endRunner()
+    },
+    drop(picks) {
+      // What graphile has not asked for yet has no name yet; it is looked at again when it is about to start.
+      const picked = [...held.values()].filter((job) => job.task_identifier && picks(job))
+      for (const job of picked) held.delete(job.id)
+      return picked.map((job) => ({ job, pool: pools.at(-1)! }))
     },
     renew() {
       held.clear()

@@ -1,7 +1,7 @@
 /**
  * One claimed run from its start to its outcome: a pipeline of small steps over one value, each of which may end it.
  *
- *   expired? -> input accepted? -> handler -> outcome
+ *   expired? -> input accepted? -> revoked? -> handler -> outcome
  *
  * It never throws and never touches the store, with one exception: a transactional task's outcome is written inside its
  * own transaction, so that its effects and its result commit together or not at all. When that finish finds the lease
@@ -12,13 +12,14 @@
 import { nowMs } from '../clock.ts'
 import { begin, isConnectionLoss, isTransient, toQueryable, type DatabaseHandle } from '../db/handle.ts'
 import { finishRuns, type FinishRow } from '../db/statements/finish.ts'
+import type { Revocation } from '../db/statements/revocations.ts'
 import { RowbeatError } from '../errors.ts'
 import type { Checked } from '../tasks/schema.ts'
 import { Discard, Retry, Snooze } from '../tasks/signals.ts'
 import { attemptsOf, type Task } from '../tasks/task.ts'
 import { Active, type Surroundings } from './active.ts'
 import type { ClaimedJob } from './job.ts'
-import { expired, fail, refuseInput, succeed, type Outcome } from './outcome.ts'
+import { expired, fail, refuseInput, revoked, succeed, type Outcome } from './outcome.ts'
 
 /** Thrown inside a transactional run to roll it back: somebody else owns it now. */
 class LeaseLost extends RowbeatError {
@@ -45,6 +46,8 @@ export interface Workshop extends Surroundings {
   readonly random: () => number
   /** Seconds to keep a result whose run says nothing. */
   keepOf(task: Task): number
+  /** The revocation that stands against a run. */
+  revocationOf(job: ClaimedJob): Revocation | undefined
   onStart(active: Active): void
 }
 
@@ -69,15 +72,43 @@ export function execute(
   pool: string,
 ): Executed | Promise<Executed> {
   const { payload } = job
-  const attempt = (payload.attempt ?? 0) + 1
-  const allowed = payload.attempts_max ?? countAllowed(task, payload.input)
-  const trying: Trying = { shop, task, job, pool, attempt, allowed, startedMs: nowMs() }
+  const trying = tryOf(shop, task, job, pool)
   if (payload.expires_at && Date.parse(payload.expires_at) <= trying.startedMs) {
-    return { row: { ...toRow(trying, expired), attempt: attempt - 1, started: undefined }, stored: false }
+    return { row: unstarted(trying, expired), stored: false }
   }
   if (!task.input) return perform(trying, payload.input)
   const checked = checkInput(task, payload.input)
   return checked instanceof Promise ? checked.then((done) => accept(trying, done)) : accept(trying, checked)
+}
+
+/** The outcome of a revoked run that this worker has and that did not start. */
+export function refuse(
+  shop: Workshop,
+  task: Task,
+  job: ClaimedJob,
+  pool: string,
+  { reason }: Revocation,
+): FinishRow {
+  return unstarted(tryOf(shop, task, job, pool), revoked(reason, 'revoked'))
+}
+
+/** The outcome of a revoked run whose handler is not waited for. */
+export function abandon(
+  shop: Workshop,
+  task: Task,
+  running: Active,
+  reason: 'revoked' | 'terminated',
+): FinishRow {
+  const { job, pool, attempt, allowed, startedMs, revocation } = running
+  const outcome = revoked(revocation?.reason ?? null, reason)
+  return toRow({ shop, task, job, pool, attempt, allowed, startedMs }, outcome, running)
+}
+
+function tryOf(shop: Workshop, task: Task, job: ClaimedJob, pool: string): Trying {
+  const { payload } = job
+  const attempt = (payload.attempt ?? 0) + 1
+  const allowed = payload.attempts_max ?? countAllowed(task, payload.input)
+  return { shop, task, job, pool, attempt, allowed, startedMs: nowMs() }
 }
 
 /** `attemptsMax` may be the user's function, and an input from SQL came unchecked. */
@@ -108,6 +139,8 @@ function accept(trying: Trying, checked: Checked): Executed | Promise<Executed> 
 }
 
 function perform(trying: Trying, input: unknown): Executed | Promise<Executed> {
+  const revocation = trying.shop.revocationOf(trying.job)
+  if (revocation) return { row: unstarted(trying, revoked(revocation.reason, 'revoked')), stored: false }
   if (trying.task.options.transactional) return performInTransaction(trying, input)
   const active = beginTry(trying, null)
   try {
@@ -129,11 +162,12 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
   try {
     await begin(shop.db, async (tx) => {
       active = beginTry(trying, tx)
+      active.throwIfAborted()
       const value = await task.handler(input, active)
       const outcome = succeeded(trying, value)
       row = toRow(trying, outcome, active)
       if (outcome.state !== 'SUCCESS') throw new Unstorable()
-      const ours = await finishRuns(toQueryable(tx), shop.worker, [trying.pool], [row])
+      const { ours } = await finishRuns(toQueryable(tx), shop.worker, [trying.pool], [row])
       if (ours.length === 0) throw new LeaseLost(job.key)
     })
     return { row: row!, stored: true }
@@ -150,10 +184,10 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
 }
 
 function beginTry(
-  { shop, job, task, attempt, allowed, startedMs }: Trying,
+  { shop, job, pool, task, attempt, allowed, startedMs }: Trying,
   tx: DatabaseHandle | null,
 ): Active {
-  const active = new Active(shop, job, task.name, attempt, allowed, startedMs, tx)
+  const active = new Active(shop, job, pool, task.name, attempt, allowed, startedMs, tx)
   shop.onStart(active)
   return active
 }
@@ -166,6 +200,10 @@ function succeeded({ task, job }: Trying, value: unknown): Outcome {
 
 /** What is thrown after the worker asked to stop says nothing about the run, unless it is a signal of the handler's own. */
 function failed(trying: Trying, active: Active | undefined, thrown: unknown): Executed {
+  if (active?.revocation && !(thrown instanceof Discard)) {
+    const cause = active.isObeying(thrown) ? undefined : thrown
+    return ended(trying, active, revoked(active.revocation.reason, 'revoked', cause))
+  }
   const meant = thrown instanceof Retry || thrown instanceof Snooze || thrown instanceof Discard
   if (active?.isStopping && !meant) return { row: null, stored: false }
   return ended(trying, active, fail(thrown, toTry(trying), trying.shop.random))
@@ -173,6 +211,11 @@ function failed(trying: Trying, active: Active | undefined, thrown: unknown): Ex
 
 function ended(trying: Trying, active: Active | undefined, outcome: Outcome): Executed {
   return { row: toRow(trying, outcome, active), stored: false }
+}
+
+/** The row of a run whose try was not started. */
+function unstarted(trying: Trying, outcome: Outcome): FinishRow {
+  return { ...toRow(trying, outcome), attempt: trying.attempt - 1, started: undefined }
 }
 
 function toRow(

@@ -9,7 +9,7 @@
  */
 import { sleep } from '../clock.ts'
 import { isTransient, type Queryable } from '../db/handle.ts'
-import { finishRuns, finishUnstorable, type FinishRow } from '../db/statements/finish.ts'
+import { finishRuns, finishUnstorable, type Finished, type FinishRow } from '../db/statements/finish.ts'
 import { findStored } from '../db/statements/workers.ts'
 import type { RunEvents } from './events.ts'
 
@@ -107,15 +107,13 @@ async function flush(
   const pools = [...new Set(batch.map((ended) => ended.pool))]
   for (let tries = 0; ; tries++) {
     try {
-      const ours = new Set(
-        await finishRuns(
-          db,
-          worker,
-          pools,
-          batch.map((ended) => ended.row),
-        ),
+      const finished = await finishRuns(
+        db,
+        worker,
+        pools,
+        batch.map((ended) => ended.row),
       )
-      await settle(db, worker, batch, ours, events, again || tries > 0)
+      await settle(db, worker, batch, finished, events, again || tries > 0)
       return
     } catch (error) {
       if (!isTransient(error)) return await split(db, worker, batch, events, error)
@@ -165,11 +163,13 @@ async function settle(
   db: Queryable,
   worker: string,
   batch: Ended[],
-  ours: Set<string>,
+  finished: Finished,
   events: RunEvents,
   doubtful: boolean,
 ): Promise<void> {
-  if (ours.size === batch.length) return tell(batch, events)
+  const { revoked } = finished
+  if (finished.ours.length === batch.length) return tell(batch, revoked, events)
+  const ours = new Set(finished.ours)
   const missing = batch.filter((ended) => !ours.has(ended.row.job))
   const stored = doubtful
     ? await findStored(
@@ -180,20 +180,24 @@ async function settle(
     : new Set<string>()
   tell(
     batch.filter((ended) => ours.has(ended.row.job) || stored.has(ended.run)),
+    revoked,
     events,
   )
   for (const ended of missing)
     if (!stored.has(ended.run)) events.emit('run:refused', { run: ended.run, task: ended.task })
 }
 
-function tell(batch: Ended[], events: RunEvents): void {
+function tell(batch: Ended[], revoked: readonly string[], events: RunEvents): void {
   if (events.listenerCount('run:finished') === 0) return
-  for (const { run, task, row } of batch)
+  for (const { run, task, row } of batch) {
+    const { state, reason = null, error = null } = row
+    const isRevoked = state === 'PARK' && revoked.includes(row.job)
     events.emit('run:finished', {
       run,
       task,
-      state: row.state,
-      reason: row.reason ?? null,
-      error: row.error ?? null,
+      state: isRevoked ? 'REVOKED' : state,
+      reason: isRevoked ? 'revoked' : reason,
+      error,
     })
+  }
 }

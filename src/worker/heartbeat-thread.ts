@@ -71,7 +71,8 @@ async function beat(): Promise<void> {
     })
     const took = monotonicMs() - sent
     if (answer) state.skewMs = Math.round(answer.nowMs - (nowMs() - took / 2))
-    tell(answer ? { kind: 'alive', id, sentAt: sent, announced } : { kind: 'dead', id })
+    if (answer) tell({ kind: 'alive', id, sentAt: sent, announced, revoked: answer.revoked })
+    else tell({ kind: 'dead', id })
   } catch (error) {
     state.dirty = true
     state.lagMs = Math.max(state.lagMs, lagMs)

@@ -20,7 +20,7 @@ export interface ThreadData {
 export type ToThread =
   { kind: 'beat'; id: string; beat: Beat; changed: boolean; announce: number; now: boolean } | { kind: 'end' }
 export type FromThread =
-  | { kind: 'alive'; id: string; sentAt: number; announced: number }
+  | { kind: 'alive'; id: string; sentAt: number; announced: number; revoked: boolean }
   | { kind: 'dead'; id: string }
   | { kind: 'trouble'; message: string }
 
@@ -50,6 +50,8 @@ export interface HeartbeatOptions {
   isStopping(): boolean
   events: RunEvents
   onDead(): void
+  /** Each beat: whether any revocations stand. */
+  onRevoked(some: boolean): void
 }
 
 const GAP_MS = 3000
@@ -99,6 +101,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     if (message.sentAt - lastAlive > GAP_MS) steadySince = monotonicMs()
     lastAlive = monotonicMs()
     while (waiting.length > 0 && waiting[0]!.number <= message.announced) waiting.shift()!.go()
+    options.onRevoked(message.revoked)
   }
   /** A heart that stopped by itself is replaced: without one, a living worker is declared dead. */
   const beginThread = (): Thread => {

@@ -6,6 +6,9 @@
  *   threw Discard        FAILURE `discarded`
  *   threw Retry, or any error worth another try, and tries are left: parked, `retry`, after the backoff
  *   threw anything else  FAILURE `attempts_exhausted` where there were several tries, else `error`
+ *
+ * A run that was revoked while it ran is not tried again. What its handler returned stands, and so does a Discard: both
+ * are its own last word. Whatever else it throws, Retry and Snooze too, ends it as REVOKED.
  */
 import type { FinishRow } from '../db/statements/finish.ts'
 import { durationMs } from '../duration.ts'
@@ -74,6 +77,18 @@ export function refuseInput(message: string): Outcome {
     error: describe('InputInvalid', message, 'RB_INPUT_INVALID'),
     outcome: 'failed',
   }
+}
+
+/** A run that was revoked, in the `words` of who did it; `cause` is what its handler threw, where that is news. */
+export function revoked(words: string | null, reason: 'revoked' | 'terminated', cause?: unknown): Outcome {
+  const error = revokedError(words, cause === undefined ? null : errorData(cause))
+  return error ? { state: 'REVOKED', reason, error } : { state: 'REVOKED', reason }
+}
+
+/** As rowbeat.revoked_error_v1 makes it for runs that wait: null when nobody said anything. */
+export function revokedError(words: string | null, cause: ErrorData | null): ErrorData | null {
+  if (words === null && cause === null) return null
+  return { ...describe('RunRevoked', words ?? 'the run was revoked', 'RB_RUN_REVOKED'), cause }
 }
 
 export const expired: Outcome = Object.freeze({ state: 'REVOKED', reason: 'expired' })

@@ -2,16 +2,22 @@
  * From a claimed job to its outcome on the way to the store: admitted (alone, where it may be a poison), announced (where
  * somebody held it before), executed, handed to the flusher. Knows which runs are active, so that they can be listed
  * as running and told to stop.
+ *
+ * A terminated run is not waited for: a handler in this process cannot be killed, but its outcome is recorded, its slot is free
+ * and what it still returns is refused.
  */
 import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
 import { durationMs } from '../duration.ts'
+import type { Revocation } from '../db/statements/revocations.ts'
 import type { Listed } from '../db/statements/workers.ts'
+import type { FinishRow } from '../db/statements/finish.ts'
 import type { Registry } from '../tasks/registry.ts'
+import type { Task } from '../tasks/task.ts'
 import type { Active } from './active.ts'
 import { createCrowd } from './crowd.ts'
 import type { RunEvents } from './events.ts'
-import { execute, type Executed, type Workshop } from './execute.ts'
+import { abandon, execute, refuse, type Executed, type Workshop } from './execute.ts'
 import type { Flusher } from './flusher.ts'
 import type { ClaimedJob } from './job.ts'
 import type { Recorder } from './recorder.ts'
@@ -34,6 +40,7 @@ export interface PerformerOptions {
   listSoon(): void
   /** False once this worker was declared dead under that pool, or stops. */
   isOurs(pool: string): boolean
+  revocationOf(job: ClaimedJob): Revocation | undefined
 }
 
 export interface Performer {
@@ -42,12 +49,20 @@ export interface Performer {
   readonly active: ReadonlyMap<string, Active>
   /** Active runs as the registry lists them; announced ones are listed by their announcement. */
   listed(): Listed[]
+  /** Tells revoked runs that are active, and ends those to be terminated; once more does no harm. */
+  heedRevocations(): void
+  /** Ends a revoked run that was claimed and has not started. */
+  refuse(job: ClaimedJob, pool: string): void
+  /** Ends revoked runs whose handlers took no notice, because their worker does not wait any longer. */
+  endRevoked(): void
 }
 
 export function createPerformer(options: PerformerOptions): Performer {
   const { registry, events, recorder, flusher } = options
   const crowd = createCrowd()
   const active = new Map<string, Active>()
+  /** What frees the slot of each run that is waited for. */
+  const slots = new Map<ClaimedJob, () => void>()
   const shop: Workshop = {
     recorder,
     events,
@@ -57,14 +72,55 @@ export function createPerformer(options: PerformerOptions): Performer {
     random: Math.random,
     keepOf: ({ options: { retention } }) =>
       retention === undefined ? options.keep : durationMs(retention, 'retention') / 1000,
-    onStart: (started) => void active.set(started.job.key, started),
+    revocationOf: options.revocationOf,
+    onStart(started) {
+      active.set(started.job.key, started)
+      heed(started)
+    },
   }
 
   const perform = (job: ClaimedJob, pool: string): void | Promise<void> => {
-    const task = registry.get(job.task_identifier.slice(job.task_identifier.indexOf(':') + 1))!
+    const task = taskOf(job)
     const executed = execute(shop, task, job, pool)
-    if (executed instanceof Promise) return executed.then((done) => settle(done, job, task.name, pool))
-    settle(executed, job, task.name, pool)
+    if (!(executed instanceof Promise)) return settle(executed, job, task.name, pool)
+    return new Promise((free, fail) => {
+      slots.set(job, free)
+      void executed.then((done) => {
+        try {
+          if (slots.delete(job)) settle(done, job, task.name, pool)
+          else settleLate(done, job, task.name)
+          free()
+        } catch (error) {
+          fail(error) // a listener of the user's threw
+        }
+      })
+    })
+  }
+  const taskOf = ({ task_identifier: identifier }: ClaimedJob): Task =>
+    registry.get(identifier.slice(identifier.indexOf(':') + 1))!
+  const heed = (running: Active): void => {
+    const revocation = options.revocationOf(running.job)
+    if (!revocation) return
+    running.revoke(revocation)
+    if (revocation.terminate) conclude(running, 'terminated')
+  }
+  /** Ends it now, whenever its handler does. */
+  const conclude = (running: Active, reason: 'revoked' | 'terminated'): void => {
+    const { job, pool, task } = running
+    const free = slots.get(job)
+    if (!free) return
+    slots.delete(job)
+    active.delete(job.key)
+    recorder.forget(job.key)
+    running.mute()
+    flusher.push({ run: job.key, task, pool, row: abandon(shop, taskOf(job), running, reason) })
+    free()
+  }
+  /** Its transaction may have been committed before it was concluded; else somebody else said how it ended. */
+  const settleLate = (executed: Executed, job: ClaimedJob, task: string): void => {
+    if (executed.row === null || !executed.stored)
+      return void events.emit('run:refused', { run: job.key, task })
+    tellStored(job.key, task, executed.row)
   }
   const settle = (executed: Executed, job: ClaimedJob, task: string, pool: string): void => {
     // Asked to stop and did: it stays active, and goes back with those that did not.
@@ -75,8 +131,15 @@ export function createPerformer(options: PerformerOptions): Performer {
     recorder.forget(run)
     if (executed.row === null) return void events.emit('run:refused', { run, task })
     if (!executed.stored) return flusher.push({ run, task, pool, row: executed.row })
-    const { state, reason = null, error = null } = executed.row
-    events.emit('run:finished', { run, task, state, reason, error })
+    tellStored(run, task, executed.row)
+  }
+  const tellStored = (run: string, task: string, { state, reason = null, error = null }: FinishRow): void =>
+    void events.emit('run:finished', { run, task, state, reason, error })
+  const leave = (): void => crowd.leave(false)
+  // Not `finally`, which makes five promises where this makes one, for each run.
+  const leaveAnyway = (error: unknown): never => {
+    leave()
+    throw error
   }
   /** For a run that waits its turn, or was claimed before: somebody may have died of it, so it is listed durably before it starts. */
   const runCautiously = async (
@@ -103,14 +166,25 @@ export function createPerformer(options: PerformerOptions): Performer {
       const admitted = crowd.enter(alone)
       if (admitted || job.attempts > 1) return runCautiously(job, pool, alone, admitted)
       const done = perform(job, pool)
-      if (done) return done.finally(() => crowd.leave(false))
-      crowd.leave(false)
+      if (done) return done.then(leave, leaveAnyway)
+      leave()
     },
     active,
     listed: () =>
       [...active.values()]
         .filter(({ job }) => job.attempts === 1)
         .map(({ job, startedMs }) => toListed(job, startedMs)),
+    heedRevocations() {
+      for (const running of active.values()) heed(running)
+    },
+    refuse(job, pool) {
+      const task = taskOf(job)
+      const row = refuse(shop, task, job, pool, options.revocationOf(job)!)
+      flusher.push({ run: job.key, task: task.name, pool, row })
+    },
+    endRevoked() {
+      for (const running of active.values()) if (running.revocation) conclude(running, 'revoked')
+    },
   }
 }
 

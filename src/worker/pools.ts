@@ -1,18 +1,10 @@
 /**
- * The connections of a worker: a node-postgres pool for claims, outcomes and the dispatcher, with a deadline on every
- * statement so that a half-open connection is noticed, and connections for transactional tasks, which have none.
+ * The connections of a worker: a pool for claims, outcomes and the dispatcher, with a deadline on every statement, and
+ * connections for transactional tasks, which have none.
  */
-import pg from 'pg'
-import { sleep } from '../clock.ts'
-import { nodePostgresAddress } from '../db/address.ts'
-import { connect } from '../db/connect.ts'
-import { toQueryable, type DatabaseHandle, type Queryable } from '../db/handle.ts'
-import { isMigrated } from '../db/migrate.ts'
-import { StoreError } from '../errors.ts'
+import type { DatabaseHandle } from '../db/handle.ts'
+import { openPool, type OpenPool } from '../db/pool.ts'
 import { openTransactions } from './transactions.ts'
-
-/** A statement of the runner that takes longer is cut and tried again on another connection. */
-const DEADLINE_MS = 5000
 
 export interface PoolsOptions {
   databaseUrl: string
@@ -25,64 +17,23 @@ export interface PoolsOptions {
   onError(error: Error): void
 }
 
-export interface Pools {
-  pool: pg.Pool
-  /** The pool, with our statements prepared under their names. */
-  db: Queryable
+export interface Pools extends OpenPool {
   /** What transactional tasks begin their transactions on. */
   tasks: DatabaseHandle
   /** Before the first run. */
   prepare(): Promise<void>
-  end(): Promise<void>
 }
 
-export function openPools(options: PoolsOptions): Pools {
-  const pool = new pg.Pool({
-    ...nodePostgresAddress(options.databaseUrl),
-    application_name: 'rowbeat worker',
-    max: Math.min(12, 5 + options.lanes),
-    keepAlive: true,
-    connectionTimeoutMillis: 3000,
-    query_timeout: DEADLINE_MS,
-    idleTimeoutMillis: 60_000,
-  })
-  pool.on('error', options.onError)
-  const own =
-    options.transactional && !options.db ? openTransactions(options.databaseUrl, options.prepare) : null
+export function openPools({ databaseUrl, prepare, lanes, transactional, db, onError }: PoolsOptions): Pools {
+  const base = openPool({ url: databaseUrl, role: 'worker', max: Math.min(12, 5 + lanes), prepare, onError })
+  const own = transactional && !db ? openTransactions(databaseUrl, prepare) : null
   return {
-    pool,
-    db: options.prepare ? toPrepared(pool) : toQueryable(pool),
-    tasks: options.db ?? own?.handle ?? pool,
+    ...base,
+    tasks: db ?? own?.handle ?? base.pool,
     prepare: async () => void (await own?.prepare()),
     async end() {
-      const patience = new AbortController()
-      await Promise.race([pool.end(), sleep(1000, patience.signal)])
-      patience.abort()
+      await base.end()
       await own?.end()
     },
-  }
-}
-
-/** Our statements carry their name as a comment; on our own pool that is also the name of their prepared statement. */
-function toPrepared(pool: pg.Pool): Queryable {
-  return {
-    async query(text, parameters = []) {
-      const name = /^\/\* (\w+) \*\//.exec(text)?.[1]
-      return (await pool.query({ text, values: [...parameters], ...(name ? { name } : {}) })).rows
-    },
-  }
-}
-
-/** Throws RB_SCHEMA_BEHIND unless the database is at the schema of this release. */
-export async function requireMigrated(url: string, prepare: boolean): Promise<void> {
-  const sql = connect({ url, role: 'worker', max: 1, prepare })
-  try {
-    if (await isMigrated(sql)) return
-    throw new StoreError(
-      'RB_SCHEMA_BEHIND',
-      'The database is not at the schema of this release: run `rowbeat migrate`.',
-    )
-  } finally {
-    await sql.end({ timeout: 1 })
   }
 }

@@ -3,46 +3,39 @@
  * heart (a thread that says it is alive), a lane per queue, a dispatcher, and one LISTEN for all of them.
  *
  * Its life: register -> run -> quiet (claim nothing) -> drain (let runs end, then ask them to, within the grace) -> hand
- * back what is left, uncounted -> leave. If another process declares it dead (it was stopped, or cut off, for longer
- * than 10 s), everything it holds belongs to others: running handlers are told by their signals, what they return is
- * refused by the store, and it goes on with a new identity.
+ * back what is left, uncounted -> leave. If another process declares it dead, everything it holds belongs to others:
+ * running handlers are told by their signals, what they return is refused by the store, and it goes on with a new identity.
  */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { monotonicMs, sleep } from '../clock.ts'
-import { connect, explainDatabaseError } from '../db/connect.ts'
-import { toQueryable, type DatabaseHandle } from '../db/handle.ts'
+import { explainDatabaseError } from '../db/connect.ts'
+import type { DatabaseHandle } from '../db/handle.ts'
 import { listen, type Listener } from '../db/listen.ts'
+import { requireMigrated } from '../db/migrate.ts'
 import { checkQueue, makeIdentifiers } from '../db/statements/jobs.ts'
-import { handBack, reclaimOrphans, sweepDead } from '../db/statements/recovery.ts'
-import {
-  recordHandedBack,
-  registerQueues,
-  registerTasks,
-  registerWorker,
-  removeWorker,
-  type WorkerRow,
-  updatePools,
-} from '../db/statements/workers.ts'
+import { handBack } from '../db/statements/recovery.ts'
+import { recordHandedBack, registerQueues, registerTasks, removeWorker } from '../db/statements/workers.ts'
+import { createCleanupTask } from '../dispatcher/cleanup.ts'
 import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
-import { vacuumHot } from '../db/statements/upkeep.ts'
-import { upkeep } from '../dispatcher/upkeep.ts'
 import { durationMs, type Duration } from '../duration.ts'
-import { ConfigError, RowbeatError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
 import { QUEUE_NAME } from '../tasks/task.ts'
 import { Stopping, type Active } from './active.ts'
+import { choresOf } from './chores.ts'
 import { createLane, type Lane } from './engine.ts'
 import { createEvents, type RunEvents } from './events.ts'
 import { createFlusher } from './flusher.ts'
-import { createHeartbeat, DEAD_SECONDS, type Heartbeat } from './heartbeat.ts'
+import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
 import { logEvents } from './log.ts'
+import { createMembership } from './membership.ts'
 import { createPerformer, toListed } from './perform.ts'
-import { openPools, requireMigrated, type Pools } from './pools.ts'
+import { openPools, type Pools } from './pools.ts'
 import { createRecorder } from './recorder.ts'
+import { createRevocations } from './revocations.ts'
 import { describeTask } from './describe.ts'
-import { VERSION } from '../version.ts'
 
 export interface WorkerOptions {
   databaseUrl: string
@@ -78,24 +71,12 @@ export interface Worker {
 const LAST_WORDS_MS = 500
 /** After the grace: for the last outcomes to be stored, and what did not end to be handed back. */
 const LEAVE_MS = 3000
-const SWEEP_MS = 1000
-/** Contact without a gap before this worker may judge others. */
-const STEADY_MS = 5000
-const ORPHANS_MS = 20_000
-const UPKEEP_MS = 3_600_000
-const KEEP_UP_MS = 10_000
-const DEAD_ROWS = 20_000
-
-class LeaseLost extends RowbeatError {
-  constructor() {
-    super('RB_LEASE_LOST', 'this worker was declared dead; the run belongs to another now.')
-  }
-}
 
 export function createWorker(options: WorkerOptions): Worker {
-  const registry = createRegistry(options.tasks)
-  const queues = queuesOf(options, registry.size)
   const keep = durationMs(options.retention ?? '30 days', 'retention') / 1000
+  const cleanup = createCleanupTask(() => pools.db, keep)
+  const registry = createRegistry([options.tasks, cleanup])
+  const queues = queuesOf(options, registry.size - 1)
   const name = options.name ?? makeName()
   const events = createEvents()
   if (options.logger) logEvents(events, options.logger)
@@ -117,14 +98,13 @@ export function createWorker(options: WorkerOptions): Worker {
     unannounce: (run) => heart!.forget(run),
     listSoon: () => heart!.push(),
     isOurs: (poolId) => state.phase === 'running' && lanes.some((lane) => lane.pools().includes(poolId)),
+    revocationOf: (job) => revocations.of(job),
   })
   const { active } = performer
   const state = {
-    id: newId(name),
     phase: 'new' as 'new' | 'running' | 'stopping' | 'stopped',
     /** Until when a stopping worker lets runs end; a second stop() may bring it nearer. */
     deadline: Infinity,
-    renewing: false,
   }
   let lanes: Lane[] = []
   let heart: Heartbeat | null = null
@@ -133,46 +113,29 @@ export function createWorker(options: WorkerOptions): Worker {
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
-  const row = (): WorkerRow => describeSelf(state.id, name, lanes, queues, registry)
-
-  /** Writes this process's row, its lanes' pools with it, however long that takes. */
-  const register = async (): Promise<void> => {
-    for (let tries = 0; state.phase !== 'stopped'; tries++) {
-      try {
-        return await registerWorker(db, row())
-      } catch (error) {
-        events.emit('worker:trouble', { what: 'registering this worker', error })
-        await sleep(Math.min(2000, 100 * 2 ** tries))
-      }
-    }
-  }
-  /** Makes the pools of new runners durable; without its row this worker was declared dead. */
-  const admit = async (): Promise<void> => {
-    for (let tries = 0; state.phase === 'running'; tries++) {
-      try {
-        if (await updatePools(db, state.id, row().pools)) return
-        void declareDead()
-      } catch (error) {
-        events.emit('worker:trouble', { what: 'registering this worker', error })
-      }
-      await sleep(Math.min(2000, 50 * 2 ** tries))
-    }
-  }
-  const declareDead = async (): Promise<void> => {
-    if (state.renewing || state.phase !== 'running') return
-    state.renewing = true
-    events.emit('worker:declared-dead', { name })
-    for (const running of active.values()) running.abort(new LeaseLost())
-    state.id = newId(name)
-    for (const lane of lanes) lane.renew()
-    await register()
-    heart?.rename(state.id)
-    state.renewing = false
-  }
+  const membership = createMembership({
+    db,
+    name,
+    queues,
+    registry,
+    events,
+    phase: () => state.phase,
+    pools: () => lanes.flatMap((lane) => lane.pools()),
+    onDeath(why) {
+      for (const running of active.values()) running.abort(why)
+      for (const lane of lanes) lane.renew()
+    },
+    onReturn: () => heart?.rename(membership.id),
+  })
+  const revocations = createRevocations(db, events, () => {
+    performer.heedRevocations()
+    const dropped = lanes.flatMap((lane) => lane.drop((job) => revocations.of(job) !== undefined))
+    for (const { job, pool: poolId } of dropped) performer.refuse(job, poolId)
+  })
 
   const start = async (): Promise<void> => {
     try {
-      await requireMigrated(options.databaseUrl, prepare)
+      await requireMigrated(options.databaseUrl, 'worker', prepare)
       await checkQueue(db)
       await pools.prepare()
       await registerQueues(db, Object.keys(queues))
@@ -181,20 +144,22 @@ export function createWorker(options: WorkerOptions): Worker {
         db,
         Object.keys(queues).flatMap((queue) => [...registry.keys()].map((task) => `${queue}:${task}`)),
       )
-      await registerWorker(db, row())
+      await membership.enter()
     } catch (error) {
       state.phase = 'stopped'
       await pools.end()
       throw explainDatabaseError(error, options.databaseUrl)
     }
     state.phase = 'running'
+    await revocations.look()
     heart = createHeartbeat({
       url: options.databaseUrl,
-      id: state.id,
+      id: membership.id,
       running: performer.listed,
       isStopping: () => state.phase !== 'running',
       events,
-      onDead: () => void declareDead(),
+      onDead: () => void membership.declareDead(),
+      onRevoked: revocations.beat,
     })
     lanes = Object.entries(queues).map(([queue, slots]) =>
       createLane({
@@ -210,7 +175,7 @@ export function createWorker(options: WorkerOptions): Worker {
         pressure: () => flusher.room(),
         unflushed: () => flusher.jobs(),
         staleMs: () => heart!.staleMs(),
-        admit,
+        admit: membership.admit,
       }),
     )
     const wake = (queue: string | null): void => {
@@ -220,42 +185,31 @@ export function createWorker(options: WorkerOptions): Worker {
       db,
       onReleased: wake,
       onProblem: (error) => events.emit('worker:trouble', { what: 'the dispatcher', error }),
-      chores: [
-        { everyMs: SWEEP_MS, run: sweep },
-        { everyMs: SWEEP_MS, run: async () => void (await Promise.all(lanes.map((lane) => lane.check()))) },
-        { everyMs: ORPHANS_MS, run: async () => void (await reclaimOrphans(db)) },
-        { everyMs: KEEP_UP_MS, run: keepUp },
-      ],
+      chores: choresOf({
+        db,
+        databaseUrl: options.databaseUrl,
+        prepare,
+        events,
+        lanes,
+        keep,
+        steadyMs: () => heart!.steadyMs(),
+      }),
     })
     listener = listen(pool, {
-      channels: ['rowbeat_queue', 'rowbeat_parked'],
+      channels: ['rowbeat_queue', 'rowbeat_parked', 'rowbeat_control'],
       onNotify(channel, payload) {
         if (channel === 'rowbeat_queue') wake(payload)
-        else dispatcher?.wake()
+        else if (channel === 'rowbeat_parked') dispatcher?.wake()
+        else void revocations.look()
       },
-      onReady: () => wake(null),
+      onReady() {
+        wake(null)
+        void revocations.look()
+      },
       onProblem: (error) => events.emit('worker:trouble', { what: 'listening', error }),
     })
     heart.push()
     events.emit('worker:started', { name, queues: { ...queues }, tasks: registry.size })
-  }
-
-  /** Judges others only after a time of unbroken contact of its own: whoever was cut off knows nothing. */
-  const sweep = async (): Promise<void> => {
-    if (heart!.steadyMs() < STEADY_MS) return
-    const swept = await sweepDead(db, DEAD_SECONDS, keep)
-    if (swept.workers.length > 0) events.emit('worker:swept', swept)
-  }
-
-  /** On a connection of its own: upkeep may take longer than the deadline of the runner's. */
-  const keepUp = async (): Promise<void> => {
-    const sql = connect({ url: options.databaseUrl, role: 'upkeep', max: 1, prepare })
-    try {
-      await vacuumHot(toQueryable(sql), DEAD_ROWS)
-      await upkeep(toQueryable(sql), UPKEEP_MS)
-    } finally {
-      await sql.end({ timeout: 1 })
-    }
   }
 
   const shutDown = async (): Promise<void> => {
@@ -276,6 +230,7 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const running of active.values()) running.abort(new Stopping())
     const lastWords = monotonicMs() + LAST_WORDS_MS
     while (busy() > 0 && monotonicMs() < lastWords) await sleep(20)
+    performer.endRevoked()
     // A database that does not answer must not keep the process: the rest is swept when its heart has stopped.
     const patience = new AbortController()
     const handedBack = await Promise.race([
@@ -284,6 +239,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ])
     patience.abort()
     state.phase = 'stopped'
+    revocations.close()
     await Promise.all([heart!.end(), listener?.close(), pools.end()])
     events.emit('worker:stopped', { name, handedBack })
   }
@@ -309,7 +265,7 @@ export function createWorker(options: WorkerOptions): Worker {
         name,
         left.map(({ job, startedMs }) => toListed(job, startedMs)),
       )
-    await removeWorker(db, state.id)
+    await removeWorker(db, membership.id)
     return count
   }
 
@@ -371,30 +327,4 @@ function openPoolsFor(
     db: options.db,
     onError: (error) => events.emit('worker:trouble', { what: 'an idle connection', error }),
   })
-}
-
-function describeSelf(
-  id: string,
-  name: string,
-  lanes: readonly Lane[],
-  queues: Readonly<Record<string, number>>,
-  registry: Registry,
-): WorkerRow {
-  const pools = lanes.flatMap((lane) => lane.pools())
-  const tasks = [...registry.keys()]
-  return {
-    id,
-    name,
-    kind: 'worker',
-    hostname: hostname(),
-    pid: process.pid,
-    pools,
-    queues: { ...queues },
-    tasks,
-    version: VERSION,
-  }
-}
-
-function newId(name: string): string {
-  return `${name}.${randomBytes(4).toString('hex')}`
 }

@@ -103,7 +103,7 @@ t.test('a fault of ours is told without a word of what it was, and logged whole'
 t.test('an unmigrated database is 503 with the cure', async (t) => {
   const { call, admin } = await serve(t)
   await admin.unsafe(
-    'alter schema rowbeat_queue rename to elsewhere; drop function rowbeat.enqueue_many_v1 cascade',
+    'alter schema rowbeat_queue rename to elsewhere; drop function rowbeat.enqueue_many_v2 cascade',
   )
   const answer = await call('POST', '/v1/runs', { task: 'demo.echo' })
   t.equal(answer.status, 503)

@@ -16,6 +16,8 @@ const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   restarts: async () => (await import('./restarts.ts')).restarts,
   freeze: async () => (await import('./freeze.ts')).freeze,
   'half-open': async () => (await import('./half-open.ts')).halfOpen,
+  beats: async () => (await import('./beats.ts')).beats,
+  'beat-edits': async () => (await import('./beat-edits.ts')).beatEdits,
 }
 
 const { values, positionals } = parseArgs({

@@ -26,6 +26,7 @@ function recorderOf(db: Queryable) {
     return new Active(
       { recorder, events, onFirstProgress() {} },
       job as unknown as ClaimedJob,
+      'pool',
       'a',
       1,
       1,

@@ -2,11 +2,12 @@
  * /v1/runs: ask for a run, look at one, list them, watch one.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isUuid } from '../../check.ts'
 import type { RunControl } from '../../control/runs.ts'
 import { EnqueueError, RequestError, ResultError, type Fault } from '../../errors.ts'
 import { isFinished } from '../../results/run.ts'
 import { bearerOf, callerOf } from '../guard.ts'
-import { readRunBody, UUID } from '../run-body.ts'
+import { readRunBody } from '../run-body.ts'
 import { readRunQuery, refuseQuery, writeCursor } from '../run-query.ts'
 import type { Streams } from '../streams.ts'
 
@@ -56,7 +57,7 @@ export function runRoutes(app: FastifyInstance, control: RunControl, streams: St
 /** An id that is no UUID is the id of no run. */
 function idOf(request: FastifyRequest): string {
   const { id } = request.params as { id: string }
-  if (UUID.test(id)) return id.toLowerCase()
+  if (isUuid(id)) return id.toLowerCase()
   throw new ResultError('RB_RUN_NOT_FOUND', 'No run has this id, which is no UUID.')
 }
 

@@ -20,7 +20,7 @@ import type { FromChild, Go, ToChild } from './link.ts'
 import type { Watchman } from './watchman.ts'
 
 export interface CrewOptions {
-  role: 'api' | 'worker'
+  role: 'api' | 'worker' | 'beat'
   config: Config
   /** Where the children's stdout goes: 1, or 2 where stdout is for one document. */
   stdout: 1 | 2

@@ -3,10 +3,11 @@
  *
  *   start ─┬─ PostgreSQL (unless DATABASE_URL)     server.ts
  *          ├─ api                                  crew.ts
- *          └─ worker                               crew.ts
+ *          ├─ worker                               crew.ts
+ *          └─ beat                                 crew.ts
  *
  * The children are forked first and load while PostgreSQL starts and is migrated. Stopping goes the other way round:
- * api and worker drain together within the grace, PostgreSQL is last. A second signal hurries. If this process is
+ * api, worker and beat end together within the grace, PostgreSQL is last. A second signal hurries. If this process is
  * killed with -9, its children see their channel close and end within 4 s, and PostgreSQL with them.
  */
 import { get } from 'node:http'
@@ -73,10 +74,10 @@ async function bringUp({ config, json }: Settings, log: Logger, tree: Tree): Pro
   const identity = chooseIdentity(config)
   const watchman = startWatchman()
   tree.watchman = watchman
-  const [api, worker] = (['api', 'worker'] as const).map((role) =>
+  const [api, worker, beat] = (['api', 'worker', 'beat'] as const).map((role) =>
     startCrew({ role, config, stdout: json ? 2 : 1, log, watchman }),
-  ) as [Crew, Crew]
-  tree.crews = [api, worker]
+  ) as [Crew, Crew, Crew]
+  tree.crews = [api, worker, beat]
   tree.server = startServer(config, log)
   const server = await tree.server
   await migrate({ url: server.url, log })
@@ -85,6 +86,7 @@ async function bringUp({ config, json }: Settings, log: Logger, tree: Tree): Pro
     api.go(place).then(becomesReady),
     settle(config, server.url, identity),
     worker.go(place),
+    beat.go(place),
   ])
   const credentials = { url, databaseUrl: server.url, apiKey, admin: identity.admin }
   writeCredentials(config.dataDir, credentials)

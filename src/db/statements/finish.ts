@@ -28,26 +28,35 @@ export interface FinishRow {
   outcome?: string
 }
 
+export interface Finished {
+  /** Jobs that were ours; the others had been given away, or were stored by a call whose answer was lost. */
+  readonly ours: readonly string[]
+  /** Those of them that were to be tried again, but had been revoked in the meantime: they ended as REVOKED. */
+  readonly revoked: readonly string[]
+}
+
 /**
  * The finish statement: for every outcome whose lease is still held, the job row goes and the result (or the parked
  * run) comes, in one statement. Reaches the jobs by primary key first and joins the outcomes after, which is 1.3 times
- * as fast as joining at once. Returns the job ids that were ours; the others had been given away, or were stored by a
- * call whose answer was lost.
+ * as fast as joining at once.
  */
 export async function finishRuns(
   db: Queryable,
   worker: string,
   pools: readonly string[],
   rows: readonly FinishRow[],
-): Promise<string[]> {
-  const [row] = await db.query<{ jobs: string | null }>(rows.every(isPlain) ? FINISH_RUNS : FINISH_AND_PARK, [
-    JSON.stringify(rows.map(toTuple)),
-    `{${rows.map((r) => r.job).join(',')}}`,
-    `{${rows.map((r) => (BigInt(r.job) * 32768n + BigInt(r.claims)).toString()).join(',')}}`,
-    `{${pools.map((pool) => `"${pool}"`).join(',')}}`,
-    worker,
-  ])
-  return row?.jobs ? row.jobs.split(',') : []
+): Promise<Finished> {
+  const [row] = await db.query<{ jobs: string | null; revoked?: string | null }>(
+    rows.every(isPlain) ? FINISH_RUNS : FINISH_AND_PARK,
+    [
+      JSON.stringify(rows.map(toTuple)),
+      `{${rows.map((r) => r.job).join(',')}}`,
+      `{${rows.map((r) => (BigInt(r.job) * 32768n + BigInt(r.claims)).toString()).join(',')}}`,
+      `{${pools.map((pool) => `"${pool}"`).join(',')}}`,
+      worker,
+    ],
+  )
+  return { ours: row?.jobs?.split(',') ?? [], revoked: row?.revoked?.split(',') ?? [] }
 }
 
 /** Most batches only end runs: without the parts that park, note tries and clear progress the statement is a tenth cheaper. */
@@ -70,7 +79,17 @@ function toTuple({ job, state, started, attempt, allowed, keep, result, ...rest 
   ]
 }
 
-const finishText = (name: string, beside: string): string => `/* ${name} */
+/** What differs where runs may be parked: each part is SQL. */
+interface Parts {
+  name: string
+  /** Columns of the outcome `o`, and what else is joined to it. */
+  outcome: string
+  joined: string
+  beside: string
+  told: string
+}
+
+const finishText = ({ name, outcome, joined, beside, told }: Parts): string => `/* ${name} */
 with o as materialized (
   select (e->>0)::bigint as job, e->>1 as state, (e->>2)::float8 as started, (e->>3)::integer as attempt, (e->>4)::integer as allowed, (e->>5)::float8 as keep,
     nullif(e->6, 'null') as result, e->7->>'reason' as reason, e->7->'error' as error, e->7->'progress' as progress, (e->7->>'delay')::float8 as delay, e->7->'patch' as patch,
@@ -81,8 +100,8 @@ with o as materialized (
   where j.id = any ($2::bigint[]) and j.id * 32768 + j.attempts = any ($3::bigint[]) and j.locked_by = any ($4::text[])
   returning j.id, j.key, j.task_id, j.priority, j.payload, j.created_at, j.run_at
 ), ended as (
-  select d.id, d.key::uuid as run, t.identifier, d.priority, d.created_at, d.run_at, x.p, o.*
-  from done d join o on o.job = d.id join rowbeat_queue._private_tasks t on t.id = d.task_id cross join lateral (select d.payload::jsonb as p offset 0) x
+  select d.id, d.key::uuid as run, t.identifier, d.priority, d.created_at, d.run_at, x.p, ${outcome}
+  from done d join o on o.job = d.id join rowbeat_queue._private_tasks t on t.id = d.task_id${joined} cross join lateral (select d.payload::jsonb as p offset 0) x
 ), stored as (
   insert into rowbeat.results (id, task, queue, state, reason, priority, input, result, error, progress, attempt, attempts_max, redeliveries, worker,
     created_at, run_at, started_at, finished_at, expires_at, time_limit, soft_time_limit, unique_key, tags, headers, parent, retry_of, schedule, due_at, keep_until)
@@ -97,7 +116,7 @@ with o as materialized (
 ${beside}), told as (
   select pg_notify('rowbeat_runs', case when count(*) > 100 then '*' else string_agg(key, ',') end) from done having count(*) > 0
 )
-select string_agg(d.id::text, ',') as jobs from done d where (select count(*) from told) >= 0`
+select string_agg(d.id::text, ',') as jobs${told} from done d where (select count(*) from told) >= 0`
 
 const BESIDE = `), parked as (
   insert into rowbeat.parked (id, reason, release_at, task, queue, priority, payload, created_at)
@@ -111,8 +130,18 @@ const BESIDE = `), parked as (
 ), reported as (
   delete from rowbeat.progress g using ended e where e.progress is not null and e.state <> 'PARK' and g.run_id = e.run
 `
-const FINISH_RUNS = finishText('finish_runs', '')
-const FINISH_AND_PARK = finishText('finish_and_park_runs', BESIDE)
+const FINISH_RUNS = finishText({ name: 'finish_runs', outcome: 'o.*', joined: '', beside: '', told: '' })
+
+/** A revocation lets no try be parked for another. One that is committed while this statement runs finds the run parked, and ends it there. */
+const FINISH_AND_PARK = finishText({
+  name: 'finish_and_park_runs',
+  outcome: `v.run_id is not null as stopped, o.job, o.started, o.attempt, o.allowed, o.keep, o.result, o.progress, o.delay, o.patch,
+    case when v.run_id is null then o.state else 'REVOKED' end as state, case when v.run_id is null then o.reason else 'revoked' end as reason,
+    case when v.run_id is null then o.error else rowbeat.revoked_error_v1(v.reason, o.error) end as error, case when v.run_id is null then o.outcome end as outcome`,
+  joined: ` left join rowbeat.revocations v on o.state = 'PARK' and v.run_id = d.key::uuid and d.created_at <= v.at`,
+  beside: BESIDE,
+  told: `, (select string_agg(e.id::text, ',') from ended e where e.stopped) as revoked`,
+})
 
 /** The last resort for an outcome that cannot be stored: FAILURE with why; casts nothing, ignores a standing result, so it cannot fail itself. */
 export async function finishUnstorable(

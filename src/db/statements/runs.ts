@@ -36,7 +36,7 @@ export interface Enqueued {
 /** Enqueues bodies of POST /v1/runs (JSON text of their array): all or none, one round trip, in the handle's transaction. */
 export async function enqueueRuns(db: Queryable, bodies: string): Promise<Enqueued[]> {
   return await db.query<{ id: string; created: boolean }>(
-    `/* enqueue_runs */ select id::text as id, created from rowbeat.enqueue_many_v1($1::text::jsonb)`,
+    `/* enqueue_runs */ select id::text as id, created from rowbeat.enqueue_many_v2($1::text::jsonb)`,
     [bodies],
   )
 }

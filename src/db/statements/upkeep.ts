@@ -45,6 +45,19 @@ select count(*)::text as n from gone`,
   return Number(row!.n)
 }
 
+/** Deletes firings that were due longer ago than that, found by the block ranges of due_at. */
+export async function deleteFirings(db: Queryable, olderSeconds: number, limit: number): Promise<number> {
+  const [row] = await db.query<{ n: string }>(
+    `/* delete_firings */
+with gone as (
+  delete from rowbeat.firings where ctid = any (array(
+    select ctid from rowbeat.firings where due_at < now() - $1::float8 * interval '1 second' limit $2::integer)) returning 1
+) select count(*)::text as n from gone`,
+    [olderSeconds, limit],
+  )
+  return Number(row!.n)
+}
+
 /** Ids of days that have no table any more sort before this one. */
 const OLDEST_DAY = `(select rowbeat.uuid7_floor_v1(to_date(min(substr(c.relname, 9)), 'YYYYMMDD')::timestamp at time zone 'UTC')
   from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'rowbeat.results'::regclass and c.relname ~ '^results_\\d{8}$')`

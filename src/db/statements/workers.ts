@@ -50,13 +50,19 @@ export interface Beat {
   stopping: boolean
 }
 
+export interface Beaten {
+  nowMs: number
+  /** Whether there are revocations to look at. */
+  revoked: boolean
+}
+
 /** A sign of life, and the list of running runs when it changed. null: the row is gone, this worker was declared dead. */
-export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise<{ nowMs: number } | null> {
-  const [row] = await db.query<{ now: number | string }>(
+export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise<Beaten | null> {
+  const [row] = await db.query<{ now: number | string; revoked: boolean }>(
     `/* beat_worker */
 update rowbeat.workers set seen_at = clock_timestamp(), running = coalesce($2::text::jsonb, running), rss_bytes = $3::bigint, loop_lag_ms = $4::float8,
   clock_skew_ms = $5::float8, stopping = $6::boolean
-where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now`,
+where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now, exists (select from rowbeat.revocations) as revoked`,
     [
       id,
       beat.running && JSON.stringify(beat.running),
@@ -66,7 +72,7 @@ where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 10
       beat.stopping,
     ],
   )
-  return row ? { nowMs: Number(row.now) } : null
+  return row ? { nowMs: Number(row.now), revoked: row.revoked } : null
 }
 
 export async function removeWorker(db: Queryable, id: string): Promise<void> {

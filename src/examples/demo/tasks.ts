@@ -1,10 +1,10 @@
 /**
  * Four tasks to try things with: one that adds, one that takes its time, one that fails as often as it is
- * told, one that gives back what it got. They need no database and no other service.
+ * told, one that gives back what it got; and a schedule for the first. They need no database and no other service.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
-import { task } from '../../index.ts'
+import { cron, schedule, task } from '../../index.ts'
 
 const TICK_MS = 100
 
@@ -58,4 +58,13 @@ export const echo = task(
   'demo.echo',
   { input: { type: 'object' } },
   (input: Record<string, unknown>) => input,
+)
+
+/** A schedule to look at: in the registry of schedules, it may be edited, paused, run now. */
+export const everyHour = schedule(
+  'demo: add every hour',
+  cron('0 * * * *'),
+  add,
+  { x: 1, y: 2 },
+  { description: 'Declared by the examples; edit it and it is yours.' },
 )

@@ -1,0 +1,78 @@
+/**
+ * When a crontab runs: its matching wall times, found on a clock that is set forward and back. The rule is Vixie cron's.
+ *
+ * - A job whose minute or hour begins with `*` follows the clock: it runs at every instant the clock shows a match. Matches the
+ *   clock skips do not happen, those it shows twice happen twice.
+ * - Any other job is meant for fixed times: each match runs once, at the first instant the clock reaches or passes it. So
+ *   03:30 on a night that jumps from 03:00 to 04:00 runs at 04:00, together with any others skipped, and on a night that goes
+ *   back from 04:00 to 03:00 it runs the first time only.
+ *
+ * Read that way both directions are the same walk, and previous() is the inverse of next(): a fixed job is the series of its
+ * matches, each mapped to an instant, in the same order; a wildcard job is searched piece by piece of constant offset.
+ */
+import { fieldsOf, isEitherDay, isWildcard, type CrontabSpec } from './crontab-spec.ts'
+import { createWallCalendar } from './crontab-wall.ts'
+import type { Zones } from './zone.ts'
+
+/** Instants in milliseconds; null where a century has none. */
+export interface CrontabClock {
+  /** The first run strictly after an instant. */
+  next(afterMs: number): number | null
+  /** The last run strictly before an instant. */
+  previous(beforeMs: number): number | null
+}
+
+/** No wall clock is further ahead of UTC. */
+const EASTMOST = 16 * 3_600_000
+
+export function createCrontabClock(spec: CrontabSpec, zones: Zones): CrontabClock {
+  const calendar = createWallCalendar(fieldsOf(spec), isEitherDay(spec))
+  const zone = zones.open(spec.timezone)
+
+  /** The highest the clock has shown up to an instant, which is what it shows unless it was just set back. */
+  function reachedAt(ms: number): number {
+    const piece = zone.pieceAt(ms)
+    return Math.max(ms + piece.offset, piece.reached)
+  }
+
+  /** The first instant at which the clock shows a wall time or a later one. */
+  function reach(wall: number): number {
+    let piece = zone.pieceAt(wall - EASTMOST)
+    while (wall >= piece.to + piece.offset) piece = zone.pieceAt(piece.to)
+    return Math.max(piece.from, wall - piece.offset)
+  }
+
+  const fixed: CrontabClock = {
+    next(afterMs) {
+      const wall = calendar.atOrAfter(reachedAt(afterMs) + 1)
+      return wall === null ? null : reach(wall)
+    },
+    previous(beforeMs) {
+      const wall = calendar.atOrBefore(reachedAt(beforeMs - 1))
+      return wall === null ? null : reach(wall)
+    },
+  }
+
+  const following: CrontabClock = {
+    next(afterMs) {
+      let piece = zone.pieceAt(afterMs)
+      let wall = calendar.atOrAfter(afterMs + 1 + piece.offset)
+      while (wall !== null && wall >= piece.to + piece.offset) {
+        piece = zone.pieceAt(piece.to)
+        wall = calendar.atOrAfter(piece.from + piece.offset)
+      }
+      return wall === null ? null : wall - piece.offset
+    },
+    previous(beforeMs) {
+      let piece = zone.pieceAt(beforeMs - 1)
+      let wall = calendar.atOrBefore(beforeMs - 1 + piece.offset)
+      while (wall !== null && wall < piece.from + piece.offset) {
+        piece = zone.pieceAt(piece.from - 1)
+        wall = calendar.atOrBefore(piece.to - 1 + piece.offset)
+      }
+      return wall === null ? null : wall - piece.offset
+    },
+  }
+
+  return isWildcard(spec) ? following : fixed
+}

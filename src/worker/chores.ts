@@ -1,0 +1,59 @@
+/**
+ * What a worker's dispatcher does beside, each at its own interval: sweeps workers that died, checks its lanes, takes back
+ * rows of nobody, keeps the store in order.
+ */
+import { connect } from '../db/connect.ts'
+import { toQueryable, type Queryable } from '../db/handle.ts'
+import { reclaimOrphans, sweepDead } from '../db/statements/recovery.ts'
+import { vacuumHot } from '../db/statements/upkeep.ts'
+import { upkeep } from '../dispatcher/upkeep.ts'
+import type { Lane } from './engine.ts'
+import type { RunEvents } from './events.ts'
+import { DEAD_SECONDS } from './heartbeat.ts'
+
+const SWEEP_MS = 1000
+/** Contact without a gap before this worker may judge others: whoever was cut off knows nothing. */
+const STEADY_MS = 5000
+const ORPHANS_MS = 20_000
+const UPKEEP_MS = 3_600_000
+const KEEP_UP_MS = 10_000
+const DEAD_ROWS = 20_000
+
+export interface ChoresOptions {
+  db: Queryable
+  databaseUrl: string
+  prepare: boolean
+  events: RunEvents
+  lanes: readonly Lane[]
+  /** Seconds to keep a result whose run says nothing. */
+  keep: number
+  /** Milliseconds of unbroken contact. */
+  steadyMs(): number
+}
+
+export function choresOf(options: ChoresOptions): { everyMs: number; run(): Promise<void> }[] {
+  const { db, lanes } = options
+  return [
+    { everyMs: SWEEP_MS, run: () => sweep(options) },
+    { everyMs: SWEEP_MS, run: async () => void (await Promise.all(lanes.map((lane) => lane.check()))) },
+    { everyMs: ORPHANS_MS, run: async () => void (await reclaimOrphans(db)) },
+    { everyMs: KEEP_UP_MS, run: () => keepUp(options) },
+  ]
+}
+
+async function sweep({ db, events, keep, steadyMs }: ChoresOptions): Promise<void> {
+  if (steadyMs() < STEADY_MS) return
+  const swept = await sweepDead(db, DEAD_SECONDS, keep)
+  if (swept.workers.length > 0) events.emit('worker:swept', swept)
+}
+
+/** On a connection of its own: upkeep may take longer than the deadline of the runner's. */
+async function keepUp({ databaseUrl, prepare }: ChoresOptions): Promise<void> {
+  const sql = connect({ url: databaseUrl, role: 'upkeep', max: 1, prepare })
+  try {
+    await vacuumHot(toQueryable(sql), DEAD_ROWS)
+    await upkeep(toQueryable(sql), UPKEEP_MS)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
