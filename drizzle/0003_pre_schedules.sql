@@ -5,6 +5,9 @@
 -- twice. It reads rows that are due or not armed, decides, and hands its decisions to fire_v1 or arm_v1, which take each
 -- row only if it still is as it was read. No lock outlives a statement, so a beat that is killed, frozen or cut off holds up nobody.
 
+-- It answers null for null already; said so, it is not called at all for what a run leaves out, which was a third of a firing's cost.
+alter function rowbeat.seconds_v1(jsonb) strict;
+
 create function rowbeat.invalid_schedule_v1(schedule jsonb) returns text language plpgsql immutable parallel safe as $$
 declare
   kinds jsonb := '{"crontab": ["minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone", "mode"],

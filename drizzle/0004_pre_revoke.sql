@@ -56,7 +56,7 @@ create function rowbeat.revoke_v1(run uuid, harder boolean, words text) returns 
 declare
   now_is text;
 begin
-  words := left(words, 2000);
+  words := coalesce(left(words, 2000), (select v.reason from rowbeat.revocations v where v.run_id = run));
   loop
     if rowbeat.end_waiting_v2(run, 'revoked', words, null) then return 'REVOKED'; end if;
     select r.state into now_is from rowbeat.run(run) r;

@@ -5,7 +5,7 @@
  *   const failed = await db.select().from(runs).where(eq(runs.state, 'FAILURE')).orderBy(desc(runs.id))
  */
 export { rowbeatSchema } from './db/schema/rowbeat.ts'
-export { attempts, logs, parked, progress, results, runs, uniqueKeys } from './db/schema/runs.ts'
+export { attempts, logs, parked, progress, results, revocations, runs, uniqueKeys } from './db/schema/runs.ts'
 export { queues, tasks } from './db/schema/definitions.ts'
 export { migrations, upkeep, workers } from './db/schema/processes.ts'
 export { apiKeys, users } from './db/schema/access.ts'

@@ -6,7 +6,8 @@
  *   ├─ ConfigError          RB_CONFIG_INVALID                      at start, never later
  *   ├─ DefinitionError      RB_TASK_DUPLICATE  RB_TASK_UNKNOWN  RB_TASK_INVALID
  *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE   nothing was written
- *   ├─ ScheduleError        RB_SCHEDULE_INVALID  RB_SCHEDULE_NOT_FOUND  RB_SCHEDULE_DUPLICATE  RB_SCHEDULE_CHANGED   nothing was written
+ *   ├─ ScheduleError        RB_SCHEDULE_INVALID  RB_SCHEDULE_NOT_FOUND  RB_SCHEDULE_DUPLICATE  RB_SCHEDULE_CHANGED
+ *   │                       RB_SCHEDULE_UNDECLARED   nothing was written
  *   ├─ RunError             what a result carries: rebuilt from the row as data
  *   │  ├─ RunFailed  RunRevoked  WorkerLost  AttemptsExhausted
  *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE
@@ -14,7 +15,7 @@
  *   │                       RB_TRANSACTION_OVER
  *   ├─ AccessError          RB_KEY_MISSING  RB_KEY_INVALID  RB_SCOPE_MISSING
  *   └─ RequestError         RB_BODY_INVALID  RB_QUERY_INVALID  RB_ROUTE_UNKNOWN  RB_METHOD_NOT_ALLOWED
- *                           RB_STREAMS_FULL  RB_CLOSING
+ *                           RB_PRECONDITION_MISSING  RB_STREAMS_FULL  RB_CLOSING
  *
  * Retry, Snooze and Discard are not errors: see tasks/signals.ts.
  */

@@ -10,6 +10,7 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { createKeyring } from '../auth/keyring.ts'
 import { createRunControl } from '../control/runs.ts'
+import { createScheduleControl } from '../control/schedules.ts'
 import { announceTasks } from '../control/tasks.ts'
 import { toQueryable } from '../db/handle.ts'
 import { ConfigError, RequestError } from '../errors.ts'
@@ -20,10 +21,13 @@ import { acceptJson } from './json.ts'
 import { createProblemHandler } from './problem.ts'
 import { healthRoutes } from './routes/health.ts'
 import { runRoutes } from './routes/runs.ts'
+import { SCHEDULE_METHODS, scheduleRoutes } from './routes/schedules.ts'
 import { createStreams } from './streams.ts'
 
 export interface ApiOptions {
   rowbeat: Rowbeat
+  /** Zone of crontabs that name none; default UTC. */
+  timezone?: string
   /** Told by /healthz. */
   version?: string
   /** Milliseconds after which a request that waits for the database is answered 503; default 5,000. */
@@ -37,7 +41,7 @@ export interface ApiOptions {
 }
 
 export async function api(app: FastifyInstance, options: ApiOptions): Promise<void> {
-  const { rowbeat, version = '', deadlineMs = 5000, streamsMax = 10_000, pingMs = 15_000 } = options
+  const { rowbeat, timezone, version = '', deadlineMs = 5000, streamsMax = 10_000, pingMs = 15_000 } = options
   if (!rowbeat?.tasks) throw new ConfigError('api: pass { rowbeat }, what createRowbeat gave you.')
   const closing = new AbortController()
   const keyring = createKeyring(toQueryable(rowbeat.db))
@@ -55,13 +59,16 @@ export async function api(app: FastifyInstance, options: ApiOptions): Promise<vo
   guard(app, keyring)
 
   healthRoutes(app, { db: rowbeat.db, version, isClosing: () => closing.signal.aborted })
-  runRoutes(app, createRunControl(rowbeat), streams)
+  const runs = createRunControl(rowbeat)
+  runRoutes(app, runs, streams)
+  scheduleRoutes(app, createScheduleControl(rowbeat, { runs, timezone }))
   refuseOtherMethods(app, {
     '/healthz': ['GET', 'HEAD'],
     '/readyz': ['GET', 'HEAD'],
     '/v1/runs': ['GET', 'HEAD', 'POST'],
     '/v1/runs/:id': ['GET', 'HEAD'],
     '/v1/runs/:id/events': ['GET'],
+    ...SCHEDULE_METHODS,
   })
 
   let announced: Promise<void> = Promise.resolve()

@@ -25,6 +25,7 @@ import {
   type Prospect,
 } from '../db/statements/beat.ts'
 import { registerWorker, removeWorker } from '../db/statements/workers.ts'
+import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { createAlmanac } from '../schedules/almanac.ts'
 import type { ScheduleTree } from '../schedules/schedule.ts'
@@ -52,7 +53,7 @@ export interface Beat {
   readonly events: BeatEvents
   /** Resolves once it looks after schedules. Throws StoreError, ScheduleError. */
   start(): Promise<void>
-  /** Resolves when what it had begun is done. */
+  /** Resolves when what it had begun is done. A second call answers as the first. */
   stop(): Promise<void>
 }
 
@@ -80,6 +81,8 @@ export function createBeat(options: BeatOptions): Beat {
   const almanac = createAlmanac({ zone: timezone })
   let listener: Listener | null = null
   let looping: Promise<void> = Promise.resolve()
+  let started: Promise<void> | null = null
+  let stopped: Promise<void> | null = null
 
   const register = (): Promise<void> =>
     registerWorker(db, {
@@ -94,43 +97,57 @@ export function createBeat(options: BeatOptions): Beat {
       version: VERSION,
     })
 
+  const begin = async (): Promise<void> => {
+    try {
+      await requireMigrated(options.databaseUrl, 'beat', prepare)
+      await register()
+      await declareSchedules(db, { schedules: options.schedules ?? [], timezone, events })
+    } catch (error) {
+      await removeWorker(db, id).catch(() => {})
+      await end()
+      throw explainDatabaseError(error, options.databaseUrl)
+    }
+    const loop = createLoop({
+      db,
+      id,
+      ticker: createTicker(db, almanac, events),
+      register,
+      events,
+      stop: stopping.signal,
+    })
+    listener = listen(pool, {
+      channels: ['rowbeat_schedules'],
+      onNotify: loop.wake,
+      onReady: loop.wake,
+      onProblem: trouble('listening for edits'),
+    })
+    looping = loop.run()
+    events.emit('beat:started', { name, timezone })
+  }
+  const shutDown = async (): Promise<void> => {
+    stopping.abort()
+    // Asked while it starts: what is half made cannot be taken down.
+    const hasBegun = await started?.then(
+      () => true,
+      () => false,
+    )
+    if (hasBegun === false) return
+    await looping
+    await listener?.close()
+    if (hasBegun) await removeWorker(db, id).catch(trouble('leaving the registry'))
+    await end()
+    if (hasBegun) events.emit('beat:stopped', { name })
+  }
+
   return Object.freeze({
     name,
     events,
     async start() {
-      try {
-        await requireMigrated(options.databaseUrl, 'beat', prepare)
-        await register()
-        await declareSchedules(db, { schedules: options.schedules ?? [], timezone, events })
-      } catch (error) {
-        await end()
-        throw explainDatabaseError(error, options.databaseUrl)
-      }
-      const loop = createLoop({
-        db,
-        id,
-        ticker: createTicker(db, almanac, events),
-        register,
-        events,
-        stop: stopping.signal,
-      })
-      listener = listen(pool, {
-        channels: ['rowbeat_schedules'],
-        onNotify: loop.wake,
-        onReady: loop.wake,
-        onProblem: trouble('listening for edits'),
-      })
-      looping = loop.run()
-      events.emit('beat:started', { name, timezone })
+      if (started || stopped)
+        throw new ConfigError('this beat was started already: make another with createBeat.')
+      await (started = begin())
     },
-    async stop() {
-      stopping.abort()
-      await looping
-      await listener?.close()
-      await removeWorker(db, id).catch(trouble('leaving the registry'))
-      await end()
-      events.emit('beat:stopped', { name })
-    },
+    stop: () => (stopped ??= shutDown()),
   })
 }
 
@@ -168,12 +185,19 @@ function createLoop({ db, id, ticker, register, events, stop }: LoopOptions): {
   /** What is not a firing of a due instant; answers for how many milliseconds there is no more of it. */
   const attend = async (prospect: Prospect): Promise<number> => {
     if (!prospect.known) await register()
-    if (prospect.resumable) events.emit('beat:resumed', { schedules: await resumeSchedules(db) })
+    const resumed = prospect.resumable ? await resumeSchedules(db) : 0
+    if (resumed > 0) events.emit('beat:resumed', { schedules: resumed })
     const armed = prospect.unarmed ? await ticker.arm() : 0
-    if (armed > 0 || prospect.resumable) return 0
-    // Rows that an open transaction holds cannot be armed yet.
-    const restMs = prospect.unarmed ? GAP_MS : prospect.buffered || prospect.watched ? WATCH_MS : POLL_MS
-    if (!(prospect.buffered || prospect.watched) || monotonicMs() - watchedAt < WATCH_MS / 2) return restMs
+    if (armed + resumed > 0) return 0
+    // Rows that an open transaction holds cannot be armed or resumed yet.
+    const restMs =
+      prospect.unarmed || prospect.resumable
+        ? GAP_MS
+        : prospect.buffered || prospect.watched
+          ? WATCH_MS
+          : POLL_MS
+    if (!(prospect.buffered || prospect.watched) || Math.abs(monotonicMs() - watchedAt) < WATCH_MS / 2)
+      return restMs
     watchedAt = monotonicMs()
     if (prospect.buffered) await fireBuffered(db)
     if (!prospect.watched) return restMs
@@ -187,9 +211,10 @@ function createLoop({ db, id, ticker, register, events, stop }: LoopOptions): {
     const prospect = await look()
     const restMs = await attend(prospect)
     const dueMs = prospect.dueMs ?? Infinity
-    if (dueMs > 0) return Math.min(restMs, dueMs)
-    const gapMs = tickedAt + GAP_MS - monotonicMs()
-    if (gapMs > 0) return gapMs
+    const sinceMs = monotonicMs() - tickedAt
+    // Negative where even this clock was put back.
+    const gapMs = sinceMs < 0 ? 0 : GAP_MS - sinceMs
+    if (dueMs > 0 || gapMs > 0) return Math.max(gapMs, Math.min(restMs, dueMs))
     tickedAt = monotonicMs()
     contended = (await ticker.tick()) === 'contended' ? contended + 1 : 0
     // Another beat has them this moment, or somebody's open transaction: not at once again, and not both at the same time.

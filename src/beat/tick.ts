@@ -16,6 +16,7 @@ import {
   type UnarmedRow,
 } from '../db/statements/beat.ts'
 import type { Almanac, Timetable } from '../schedules/almanac.ts'
+import type { ScheduleSpec } from '../schedules/spec.ts'
 import { decide } from './decision.ts'
 import type { BeatEvents } from './events.ts'
 
@@ -33,9 +34,9 @@ const BATCHES_MAX = 5
 type Timed = Pick<DueRow, 'id' | 'version' | 'schedule' | 'anchorMs' | 'startMs' | 'endMs'>
 type Known = { spec: ScheduleSpec; table: Timetable } | { why: string }
 
-export function createTicker(db: Queryable, almanac: Almanac, zone: string, events: BeatEvents): Ticker {
+export function createTicker(db: Queryable, almanac: Almanac, events: BeatEvents): Ticker {
   const know = ({ schedule, ...bounds }: Timed): Known => {
-    const read = readSpec(JSON.parse(schedule), '', zone)
+    const read = almanac.read(JSON.parse(schedule), '')
     if ('spec' in read) return { spec: read.spec, table: almanac.timetable(read.spec, bounds) }
     const [fault] = read.faults
     return { why: `${fault!.pointer.slice(1)} ${fault!.detail}`.trim() }
@@ -93,7 +94,10 @@ export function createTicker(db: Queryable, almanac: Almanac, zone: string, even
     async arm() {
       const rows = await readUnarmed(db, BATCH)
       if (rows.length === 0) return 0
-      const armings = rows.map((row) => toArming(row, timetable(row)))
+      const armings = rows.map((row) => {
+        const arming = orWhy(() => toArming(row, know(row)))
+        return 'why' in arming ? refuse(row, arming.why) : arming
+      })
       const armed = await armSchedules(db, armings)
       const refused = armings.filter(({ error }) => error !== null)
       for (const { id, error } of refused) events.emit('schedule:refused', { schedule: id, error: error! })

@@ -30,7 +30,7 @@ async function beginApi({ config, given, log, go }: Setting): Promise<Service> {
     prepare: config.prepare,
     role: 'api',
   })
-  const app = createServer({ rowbeat, logger: log, version: VERSION })
+  const app = createServer({ rowbeat, logger: log, timezone: config.timezone, version: VERSION })
   await routes?.(app, { rowbeat, databaseUrl })
   try {
     await app.listen({ host: config.host, port })

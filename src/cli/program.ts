@@ -7,6 +7,7 @@ import { readEnvironment } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { addCommon, addGrace, addServing, addWorking, durationFlag, whole } from './options.ts'
+import { addSchedules } from './schedules/commands.ts'
 import { EXIT, say, tellError } from './words.ts'
 
 const EXIT_CODES = `
@@ -51,6 +52,7 @@ export function buildProgram(report: Report): Command {
   addServers(program, report)
   addStore(program, report)
   addRuns(program, report)
+  addSchedules(program, report)
   return program
 }
 

@@ -8,6 +8,7 @@ import { ConfigError } from '../errors.ts'
 import { RUN_STATES, type RunDocument, type RunState } from '../results/run.ts'
 import { withRowbeat } from './database.ts'
 import { readSettings, type Flags } from './options.ts'
+import { tableOf } from './table.ts'
 import { EXIT, say, tell } from './words.ts'
 
 export interface RunsFlags extends Flags {
@@ -28,7 +29,7 @@ export async function runs(flags: RunsFlags): Promise<number> {
   )
   if (json) say({ items: page.items, next: page.before })
   else if (page.items.length === 0) tell('No runs match.')
-  else say(tableOf(page.items))
+  else say(tableOf(rowsOf(page.items)))
   if (!json && page.before) tell(`There are more: --before ${page.before}`)
   return EXIT.done
 }
@@ -42,8 +43,8 @@ function parseStates(text: string | undefined): RunState[] | undefined {
   })
 }
 
-function tableOf(items: readonly RunDocument[]): string {
-  const rows = [
+function rowsOf(items: readonly RunDocument[]): string[][] {
+  return [
     ['ID', 'TASK', 'QUEUE', 'STATE', 'TRY', 'CREATED'],
     ...items.map((run) => [
       run.id,
@@ -54,13 +55,4 @@ function tableOf(items: readonly RunDocument[]): string {
       run.created_at,
     ]),
   ]
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }

@@ -2,6 +2,7 @@
  * The due instants of a stretch of the past, for a schedule to fire late. What it fired already is left out, by the
  * statement itself, so that a backfill sent twice, or beside a beat that catches up, fires each instant once.
  */
+import { monotonicMs } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
 import { backfillSchedule } from '../db/statements/schedule-edits.ts'
 import { findFired } from '../db/statements/schedules.ts'
@@ -26,20 +27,25 @@ export interface Backfill {
 
 /** Instants in one call. */
 export const BACKFILL_MAX = 1000
+/** A sunset at the pole is one in a year of days: what takes longer to find than this is refused. */
+const BUDGET_MS = 2000
 
 /** Throws ScheduleError with a fault for a stretch that is none, lies ahead, or holds too much. */
 export function listInstants(timetable: Timetable, { from, to }: Stretch, nowMs: number): string[] {
   const [fromMs, toMs] = [Date.parse(from), Date.parse(to)]
   if (toMs < fromMs) throw refuseSchedule([{ pointer: '/to', detail: 'must not be before from' }])
   if (toMs > nowMs) {
-    const detail = 'lies ahead; what is due from now on fires by itself, so end with an instant that has passed'
+    const detail =
+      'lies ahead; what is due from now on fires by itself, so end with an instant that has passed'
     throw refuseSchedule([{ pointer: '/to', detail }])
   }
   const instants: string[] = []
+  const deadline = monotonicMs() + BUDGET_MS
   for (let time = timetable.next(fromMs - 1); time !== null && time <= toMs; time = timetable.next(time)) {
-    if (instants.length === BACKFILL_MAX) {
-      const last = instants.at(-1)!
-      const detail = `takes in more than ${BACKFILL_MAX} due instants; end with ${last}, and go on from there in another call`
+    const isMany = instants.length === BACKFILL_MAX
+    if (isMany || monotonicMs() > deadline) {
+      const most = isMany ? `more than ${BACKFILL_MAX} due instants` : 'instants that take long to find'
+      const detail = `takes in ${most}; end with ${instants.at(-1) ?? from}, and go on from there in another call`
       throw refuseSchedule([{ pointer: '/to', detail }])
     }
     instants.push(new Date(time).toISOString())

@@ -68,7 +68,10 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
       if (!rowbeat.tasks.has(task)) await checkUnregistered(task, input)
       const [sent] = await rowbeat.send([body])
       const run = await require(sent!.id)
-      return { run: sent!.created || mayDo(caller, 'runs:read') ? run : conceal(run), created: sent!.created }
+      return {
+        run: sent!.created || mayDo(caller, 'runs:read') ? run : concealRun(run),
+        created: sent!.created,
+      }
     },
     async checkInput(task: string, input: unknown) {
       await checkInput(rowbeat.tasks.get(task), task, input)
@@ -90,6 +93,6 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
 /**
  * Of a run that stood already, who may only write learns that it stands: to know an id is no right to read.
  */
-function conceal(run: RunDocument): RunDocument {
+export function concealRun(run: RunDocument): RunDocument {
   return { ...run, input: null, result: null, error: null, progress: null, headers: {}, tags: [] }
 }

@@ -47,8 +47,7 @@ export function createScheduleCheck(
   const inspect = async (body: unknown, nowMs: number): Promise<Inspected> => {
     const { definition, faults } = readDefinition(body, { zone })
     const { task, input } = definition
-    const refusal =
-      task === undefined || input === undefined ? null : await refusalOf(task, input)
+    const refusal = task === undefined || input === undefined ? null : await refusalOf(task, input)
     if (faults.length > 0) return { definition, faults: [...faults, ...(refusal?.faults ?? [])], error: null }
     if (refusal) return { definition, faults: refusal.faults, error: refusal }
     return { definition, faults: findNever(definition as ScheduleDefinition, almanac, nowMs), error: null }
@@ -63,13 +62,11 @@ export function createScheduleCheck(
   return Object.freeze({
     inspect,
     readWhole,
-    readDocument: (body: unknown, nowMs: number) =>
-      readWhole(
-        isObject(body)
-          ? Object.fromEntries(Object.entries(body).filter(([key]) => !isAnsweredOnly(key)))
-          : body,
-        nowMs,
-      ),
+    readDocument(body: unknown, nowMs: number) {
+      if (!isObject(body)) return readWhole(body, nowMs)
+      const written = Object.entries(body).filter(([key]) => !isAnsweredOnly(key))
+      return readWhole(Object.fromEntries(written), nowMs)
+    },
     async readEdit(body: unknown, current: ScheduleDocument, nowMs: number) {
       const { definition, faults } = readDefinition(completeSpec(body, current), { zone, partial: true })
       const before = definitionOf(current)

@@ -73,7 +73,8 @@ function readFile(file: unknown): readonly unknown[] {
   const faults = Object.keys(file)
     .filter((key) => key !== 'rowbeat' && key !== 'schedules')
     .map((key) => ({ pointer: pointerStep(key), detail: 'is no part of a file of schedules' }))
-  if (file.rowbeat !== 1) faults.push({ pointer: '/rowbeat', detail: 'must be 1, the format of this release' })
+  if (file.rowbeat !== 1)
+    faults.push({ pointer: '/rowbeat', detail: 'must be 1, the format of this release' })
   if (!Array.isArray(file.schedules)) faults.push({ pointer: '/schedules', detail: 'must be an array' })
   if (faults.length > 0) throw refuseSchedule(faults)
   return file.schedules as unknown[]
@@ -95,8 +96,7 @@ async function readDefinitions(
     if (first !== undefined)
       found.push({ pointer: '/name', detail: `is also the name of /schedules/${first}; name each once` })
     else if (definition.name !== undefined) places.set(definition.name, index)
-    for (const { pointer, detail } of found)
-      faults.push({ pointer: `/schedules/${index}${pointer}`, detail })
+    for (const { pointer, detail } of found) faults.push({ pointer: `/schedules/${index}${pointer}`, detail })
     definitions.push(definition)
     if (faults.length >= FAULTS_MAX) break
   }

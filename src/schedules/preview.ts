@@ -50,7 +50,8 @@ export function preview(
     return { next, ...onTheClock(spec, zones, fromMs, times.length), text: table.text }
   }
   const runs = next.map((at) => ({ at, local: at, dst: null }))
-  return { next, runs, changes: [], text: table.text, notes: remarks(spec, times) }
+  const notes = wanted > 0 ? remarks(spec, times) : []
+  return { next, runs, changes: [], text: table.text, notes }
 }
 
 function onTheClock(

@@ -7,7 +7,7 @@
  * What is wrong throws here, when the module loads, never at three in the morning. The input is checked as for enqueue, but by a
  * schema that answers later only when a run starts.
  */
-import { isObject } from '../check.ts'
+import { isObject, pointerStep } from '../check.ts'
 import type { Duration } from '../duration.ts'
 import { ScheduleError, type Fault } from '../errors.ts'
 import { storableText } from '../json.ts'
@@ -146,7 +146,8 @@ function toColumns(name: string, options: unknown): Record<string, unknown> {
   const unknown = Object.keys(options).find((key) => !Object.hasOwn(COLUMNS, key))
   if (unknown !== undefined) {
     const detail = `is no option of a schedule; known are ${Object.keys(COLUMNS).join(', ')}`
-    refuse(name, [{ pointer: `/${unknown}`, detail }])
+    const words = `schedule ${JSON.stringify(name)}: "${unknown}" ${detail}.`
+    throw new ScheduleError('RB_SCHEDULE_INVALID', words, [{ pointer: pointerStep(unknown), detail }])
   }
   return Object.fromEntries(
     Object.entries(options).map(([key, value]) => {

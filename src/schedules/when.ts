@@ -3,6 +3,7 @@
  * REST's schedule object, a plain frozen value, read by the same strict reader as every other. What is wrong throws
  * where it is written. A crontab that names no zone leaves it open: the default zone belongs to the process that declares it.
  */
+import { isObject } from '../check.ts'
 import { parseDuration, type Duration } from '../duration.ts'
 import { ScheduleError, type Fault } from '../errors.ts'
 import type { CrontabSpec } from './crontab.ts'
@@ -102,6 +103,8 @@ function cronFields(line: unknown, what: string): Record<string, unknown> {
     if ('fault' in parsed) throw refusal(`${what}: ${parsed.fault}.`)
     return { ...parsed.fields }
   }
+  if (!isObject(line))
+    throw refusal(`${what}: give five fields such as "0 3 * * *", an alias, or { minute, hour }.`)
   const fields = known(line, Object.keys(CRON_FIELDS), what)
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [

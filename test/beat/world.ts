@@ -1,6 +1,7 @@
 /**
  * A database with a running beat, and words for what tests of beats say again and again. Schedules are rows that a test
- * inserts by SQL, as any program might. Instants are brought about by writing `next_run_at`, never by waiting for them.
+ * inserts by SQL, as any program might. Instants are brought about by writing `next_run_at`, never by waiting for them;
+ * the bell that is rung with it spares the second until the beat would look by itself.
  */
 import type postgres from 'postgres'
 import { createBeat, type Beat, type BeatOptions } from '../../src/index.ts'
@@ -32,8 +33,12 @@ export interface World extends Bundle, TestBeat {
   firings(id: string): Promise<Firing[]>
   /** The next instant is `ago` before now, an interval of SQL; answers it. */
   makeDue(id: string, ago?: string): Promise<Date>
+  /** As if no beat had run since then: the next instant is this one. */
+  rewind(id: string, instant: string): Promise<void>
   /** Waits until the beat has worked out the next instant, or why there is none. */
   armed(id: string): Promise<Row>
+  /** Waits until the row has an error, and answers it. */
+  refused(id: string): Promise<string>
   /** Waits for so many firings in the state `fired`. */
   fired(id: string, count?: number): Promise<Firing[]>
 }
@@ -90,10 +95,15 @@ export async function openWorld(t: Owner, options: Partial<BeatOptions> = {}): P
     armed,
     async makeDue(id, ago = '0 s') {
       await armed(id)
-      const [{ due }] = (await sql`update rowbeat.schedules
-        set next_run_at = date_trunc('milliseconds', clock_timestamp()) - ${ago}::interval where id = ${id} returning next_run_at as due`) as never
-      return due
+      const [made] = await sql`update rowbeat.schedules
+        set next_run_at = date_trunc('milliseconds', clock_timestamp()) - ${ago}::interval where id = ${id} returning next_run_at, pg_notify('rowbeat_schedules', '')`
+      return made!.next_run_at
     },
+    async rewind(id, instant) {
+      await armed(id)
+      await sql`update rowbeat.schedules set next_run_at = ${instant}::text::timestamptz where id = ${id} returning pg_notify('rowbeat_schedules', '')`
+    },
+    refused: (id) => until('the row has an error', async () => (await row(id)).error),
     fired: (id, count = 1) =>
       until(`${count} firings`, async () => {
         const found = (await firings(id)).filter(({ state }) => state === 'fired')
@@ -131,5 +141,9 @@ export function createPut(sql: postgres.Sql): World['put'] {
     return made!.id
   }
 }
+
+/** Due instants as text. */
+export const dues = (firings: readonly Firing[]): string[] =>
+  firings.map(({ due_at }) => due_at.toISOString())
 
 export const ago = (date: Date): number => Date.now() - date.getTime()

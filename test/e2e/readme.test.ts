@@ -45,12 +45,12 @@ t.test(
 
 t.test('its SQL runs and shows the run', async (t) => {
   const { sql } = await setup(t)
-  const [[enqueued], [shown]] = (await sql.unsafe(blockOf('sql')).simple()) as unknown as [
-    { enqueue: string }[],
-    { state: string }[],
-  ]
-  t.match(enqueued!.enqueue, /^[0-9a-f-]{36}$/)
+  const answers = (await sql.unsafe(blockOf('sql')).simple()) as unknown as Record<string, string>[][]
+  const [enqueued, made, shown] = answers.flat()
+  t.match(enqueued, { enqueue: /^[0-9a-f-]{36}$/ })
+  t.match(made, { create_schedule: /^[0-9a-f-]{36}$/ })
   t.match(shown, { state: 'SCHEDULED', result: null })
+  t.match(await sql`select name, enabled from rowbeat.schedules`, [{ name: 'reminders', enabled: false }])
 })
 
 t.test('it is no longer than a reader is patient', async (t) => {

@@ -107,8 +107,10 @@ export async function reckon(sql: postgres.Sql, untilMs: number): Promise<Reckon
       reckoning.doubled += Math.max(0, (firing?.runs ?? 1) - 1)
     }
   }
-  for (const { id, due, state } of found.values())
-    if (known.has(id) && due <= untilMs)
-      reckoning.unexplained.push(`${id} has ${state} at ${due}, which is no instant`)
+  for (const { id, due, state, late } of found.values()) {
+    if (!known.has(id)) continue
+    if (late < 0) reckoning.early.push({ schedule: id, dueMs: due, latenessMs: late })
+    else if (due <= untilMs) reckoning.unexplained.push(`${id} has ${state} at ${due}, which is no instant`)
+  }
   return reckoning
 }

@@ -45,7 +45,7 @@ t.test('the oracle finds an engine that is wrong by one run', (t) => {
   const run = Date.UTC(2026, 2, 29, 1)
   const wrong = (answers: Answers): Answers => ({
     next: (after) => (answers.next(after) === run ? answers.next(run) : answers.next(after)),
-    previous: (before) => (answers.previous(before) === run ? run + 60_000 : answers.previous(before)),
+    previous: (before) => (answers.previous(before) === run ? run - 60_000 : answers.previous(before)),
   })
   const verdict = emptyVerdict()
   compareAround('Europe/Kyiv', change, (job, zone) => wrong(subject(job, zone)), verdict)

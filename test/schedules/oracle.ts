@@ -225,15 +225,20 @@ export function compareAround(
   }
 }
 
+/** An engine that stands still would be walked for ever: one answer a minute is all there can be. */
+const ANSWERS_MOST = (2 * AROUND) / MINUTE + 1
+
 function walkForward(answers: Answers, fromMs: number, toMs: number): number[] {
   const found: number[] = []
-  for (let at = answers.next(fromMs - 1); at !== null && at < toMs; at = answers.next(at)) found.push(at)
+  for (let at = answers.next(fromMs - 1); at !== null && at < toMs; at = answers.next(at))
+    if (found.push(at) > ANSWERS_MOST) break
   return found
 }
 
 function walkBack(answers: Answers, fromMs: number, toMs: number): number[] {
   const found: number[] = []
-  for (let at = answers.previous(toMs); at !== null && at >= fromMs; at = answers.previous(at)) found.push(at)
+  for (let at = answers.previous(toMs); at !== null && at >= fromMs; at = answers.previous(at))
+    if (found.push(at) > ANSWERS_MOST) break
   return found.reverse()
 }
 

@@ -15,6 +15,7 @@ const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   'connection-cuts': async () => (await import('./connection-cuts.ts')).connectionCuts,
   restarts: async () => (await import('./restarts.ts')).restarts,
   freeze: async () => (await import('./freeze.ts')).freeze,
+  zones: async () => (await import('./zones.ts')).zones,
   'half-open': async () => (await import('./half-open.ts')).halfOpen,
   beats: async () => (await import('./beats.ts')).beats,
   'beat-edits': async () => (await import('./beat-edits.ts')).beatEdits,

@@ -9,7 +9,10 @@ import { entry, makeLedger, scripted } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
 
-t.setTimeout(60_000)
+/** Revocations at any moment; TEST_REVOKES=10000 takes two minutes. */
+const RUNS = Number(process.env.TEST_REVOKES ?? 300)
+
+t.setTimeout(60_000 + RUNS * 30)
 t.jobs = 2
 
 /** Runs that wait here go on when the test says, by id. */
@@ -104,7 +107,7 @@ t.test('in a transaction of yours it takes effect with its commit', { buffered: 
     await rowbeat.in(tx).revoke(waiting)
     await rowbeat.in(tx).revoke(running)
   })
-  await t.rejects(running.result({ timeout: '2s' }), { reason: 'revoked' })
+  await t.rejects(running.result({ timeout: '2s' }), { name: 'RunRevoked', reason: 'revoked' })
   t.equal(await waiting.state(), 'REVOKED')
   await settled(sql)
 })
@@ -195,8 +198,9 @@ t.test('a handler that does not listen finishes, unless it is terminated', { buf
   t.match(heard.refused, [{ run: stubborn.id, task: 'test.deaf' }])
   t.match(await stubborn.get(), { state: 'REVOKED', result: null })
   await settled(sql)
-  t.match(await sql`select from rowbeat.progress`, [], 'what it reported late is not written')
   t.equal(worker.running, 0)
+  await worker.stop()
+  t.match(await sql`select from rowbeat.progress`, [], 'what it reported late is not written')
 })
 
 t.test(
@@ -220,7 +224,11 @@ t.test(
     const began = performance.now()
     for (const run of held) await run.revoke({ reason: 'not needed' })
     for (const run of held)
-      await t.rejects(run.result({ timeout: '5s' }), { reason: 'revoked', data: { message: 'not needed' } })
+      await t.rejects(run.result({ timeout: '5s' }), {
+        name: 'RunRevoked',
+        reason: 'revoked',
+        data: { message: 'not needed' },
+      })
     t.comment(`${held.length} held runs ended within ${Math.round(performance.now() - began)} ms`)
     for (const run of held) {
       t.match(await run.get(), { attempt: 0, startedAt: null })
@@ -256,8 +264,8 @@ t.test(
     await obedient.revoke()
     await terminated.revoke({ terminate: true })
     await ends.revoke()
-    await t.rejects(obedient.result({ timeout: '1s' }), { reason: 'revoked' })
-    await t.rejects(terminated.result({ timeout: '1s' }), { reason: 'terminated' })
+    await t.rejects(obedient.result({ timeout: '1s' }), { name: 'RunRevoked', reason: 'revoked' })
+    await t.rejects(terminated.result({ timeout: '1s' }), { name: 'RunRevoked', reason: 'terminated' })
     t.equal(await ends.result({ timeout: '5s' }), 1)
     await open(0)
     t.match(await sql`select run from ledger`, [{ run: ends.id }])
@@ -265,31 +273,17 @@ t.test(
   },
 )
 
-t.test(
-  'a lost notification costs a second, and nothing revoked costs nothing',
-  { buffered: true },
-  async (t) => {
-    const { url, sql, admin } = await setup(t)
-    const { rowbeat } = await startWorker(t, url, { tasks })
-    const run = await rowbeat.enqueue(answers, { how: 'obey' })
-    await begun(run)
-    const began = performance.now()
-    await sql`insert into rowbeat.revocations (run_id) values (${run.id})`
-    await t.rejects(run.result({ timeout: '5s' }), { reason: 'revoked' })
-    t.ok(performance.now() - began < 2000, `${performance.now() - began} ms`)
-    await settled(sql)
-    const scans = async (): Promise<number> => {
-      const [row] =
-        await admin`select seq_scan + coalesce(idx_scan, 0) as n from pg_stat_user_tables where relname = 'revocations'`
-      return Number(row!.n)
-    }
-    const before = await scans()
-    const from = performance.now()
-    await pause(3000)
-    const perSecond = ((await scans()) - before) / ((performance.now() - from) / 1000)
-    t.ok(perSecond < 3, `${perSecond} looks a second: the heartbeat's`)
-  },
-)
+t.test('a lost notification costs a second', { buffered: true }, async (t) => {
+  const { url, sql } = await setup(t)
+  const { rowbeat } = await startWorker(t, url, { tasks })
+  const run = await rowbeat.enqueue(answers, { how: 'obey' })
+  await begun(run)
+  const began = performance.now()
+  await sql`insert into rowbeat.revocations (run_id) values (${run.id})`
+  await t.rejects(run.result({ timeout: '5s' }), { name: 'RunRevoked', reason: 'revoked' })
+  t.ok(performance.now() - began < 2000, `${performance.now() - began} ms`)
+  await settled(sql)
+})
 
 t.test('what was revoked while no worker ran stays so when one starts', { buffered: true }, async (t) => {
   const { url, sql } = await setup(t)
@@ -311,7 +305,7 @@ t.test('what was revoked while no worker ran stays so when one starts', { buffer
     select key::uuid, 'retry', now(), 'test.deaf', 'default', 0, payload, created_at from j`
   await sql`select pg_notify('rowbeat_parked', '')`
   for (const run of [...queued, lost, parked]) {
-    await t.rejects(run.result({ timeout: '5s' }), { reason: 'revoked' })
+    await t.rejects(run.result({ timeout: '5s' }), { name: 'RunRevoked', reason: 'revoked' })
     t.notOk(started.has(run.id))
   }
   t.equal(second.worker.running, 0)
@@ -363,9 +357,6 @@ t.test('the signal comes soon', { buffered: true }, async (t) => {
   t.ok(p99 <= 500, `p99 ${p99} ms`)
   await settled(sql)
 })
-
-/** Ten thousand take a minute: TEST_REVOKES=10000. */
-const RUNS = Number(process.env.TEST_REVOKES ?? 300)
 
 t.test(
   `${RUNS} revocations at any moment: every end is legal, and each run has one`,

@@ -7,8 +7,9 @@ import type { RunControl } from '../../control/runs.ts'
 import { EnqueueError, RequestError, ResultError, type Fault } from '../../errors.ts'
 import { isFinished } from '../../results/run.ts'
 import { bearerOf, callerOf } from '../guard.ts'
+import { refuseQuery, writeIdCursor } from '../query.ts'
 import { readRunBody } from '../run-body.ts'
-import { readRunQuery, refuseQuery, writeCursor } from '../run-query.ts'
+import { readRunQuery } from '../run-query.ts'
 import type { Streams } from '../streams.ts'
 
 const READ = { rowbeat: { auth: 'scope', scope: 'runs:read' } } as const
@@ -36,7 +37,7 @@ export function runRoutes(app: FastifyInstance, control: RunControl, streams: St
 
   app.get('/v1/runs', { config: READ }, async (request) => {
     const { items, before } = await control.list(callerOf(request), readRunQuery(request.query))
-    return { items, next: before === null ? null : writeCursor(before) }
+    return { items, next: before === null ? null : writeIdCursor(before) }
   })
 
   app.get('/v1/runs/:id', { config: READ }, async (request) => {

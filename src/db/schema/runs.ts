@@ -5,6 +5,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   doublePrecision,
   integer,
   json,
@@ -149,6 +150,16 @@ export const progress = rowbeatSchema.table('progress', {
   total: doublePrecision('total'),
   meta: jsonb('meta'),
   at: instant('at').notNull(),
+})
+
+/** Runs that were with a worker when they were revoked, and have not ended yet. */
+export const revocations = rowbeatSchema.table('revocations', {
+  runId: uuid('run_id').primaryKey(),
+  terminate: boolean('terminate').notNull().default(false),
+  reason: text('reason'),
+  at: instant('at')
+    .notNull()
+    .default(sql`clock_timestamp()`),
 })
 
 /** Which run holds a unique key. */

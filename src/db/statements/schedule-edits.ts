@@ -85,11 +85,7 @@ where s.id = $1::uuid and s.version = $2::integer returning ${SCHEDULE_JSON} as 
 }
 
 /** Answers the schedule as it was, null when there is none of this id and version. */
-export async function deleteSchedule(
-  db: Queryable,
-  id: string,
-  version: number,
-): Promise<string | null> {
+export async function deleteSchedule(db: Queryable, id: string, version: number): Promise<string | null> {
   const [row] = await db.query<{ schedule: string }>(
     `/* delete_schedule */ delete from rowbeat.schedules s where s.id = $1::uuid and s.version = $2::integer
 returning ${SCHEDULE_JSON} as schedule`,
@@ -119,11 +115,7 @@ where s.id = $1::uuid and s.version = $2::integer returning ${SCHEDULE_JSON} as 
   return row?.schedule ?? null
 }
 
-export async function resumeSchedule(
-  db: Queryable,
-  id: string,
-  version: number,
-): Promise<string | null> {
+export async function resumeSchedule(db: Queryable, id: string, version: number): Promise<string | null> {
   const [row] = await db.query<{ schedule: string }>(
     `/* resume_schedule */ update rowbeat.schedules s set enabled = true
 where s.id = $1::uuid and s.version = $2::integer returning ${SCHEDULE_JSON} as schedule`,
@@ -133,11 +125,7 @@ where s.id = $1::uuid and s.version = $2::integer returning ${SCHEDULE_JSON} as 
 }
 
 /** Gives a schedule back to the code that declared it, as it declared it last. null also when no code ever did. */
-export async function revertSchedule(
-  db: Queryable,
-  id: string,
-  version: number,
-): Promise<string | null> {
+export async function revertSchedule(db: Queryable, id: string, version: number): Promise<string | null> {
   const [row] = await db.query<{ schedule: string }>(
     `/* revert_schedule */ with writer as (${AS_CODE}), reverted as (
   update rowbeat.schedules s set ${assignAll('s.declared')}, edited_at = null from writer

@@ -62,8 +62,8 @@ export interface ScheduleFilter {
   name?: string
   task?: string
   queue?: string
-  kind?: string
-  origin?: string
+  kind?: 'crontab' | 'interval' | 'solar' | 'clocked'
+  origin?: 'user' | 'code'
   tag?: string
   enabled?: boolean
   /** true: only those that cannot fire, and say why. */

@@ -1,0 +1,163 @@
+/**
+ * /v1/schedules: when tasks run by themselves. Whatever answers one schedule says its version as ETag; whatever would
+ * overwrite one (PUT, PATCH, DELETE) must say the version it was made to.
+ *
+ * A verb is a colon at the end of the address. `^[^:/]+` keeps an id from swallowing it: `:id::run` alone would match
+ * another address than it says.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../../auth/scopes.ts'
+import { isUuid } from '../../check.ts'
+import type { ScheduleDocument } from '../../control/schedule-document.ts'
+import { unknownSchedule } from '../../control/schedule-refusal.ts'
+import type { Match, ScheduleControl } from '../../control/schedules.ts'
+import { RequestError } from '../../errors.ts'
+import { callerOf } from '../guard.ts'
+import { mayMatch, requireMatch, tagged } from '../precondition.ts'
+import { refuseQuery, writeTextCursor } from '../query.ts'
+import { readDraft, readNothing, readPause, readRunByHand, readStretch } from '../schedule-body.ts'
+import {
+  readFilterQuery,
+  readFiringQuery,
+  readImportQuery,
+  readListQuery,
+  readPreviewQuery,
+  writeListCursor,
+} from '../schedule-query.ts'
+import { BODY_BYTES_MAX } from './runs.ts'
+
+const READ = { rowbeat: { auth: 'scope', scope: 'schedules:read' } } as const
+const WRITE = { rowbeat: { auth: 'scope', scope: 'schedules:write' } } as const
+const READING = { config: READ }
+const WRITING = { config: WRITE, bodyLimit: BODY_BYTES_MAX }
+/** A file of schedules; a larger one goes in by the command line. */
+const IMPORTING = { config: WRITE, bodyLimit: 16_777_216 }
+
+const ONE = '/v1/schedules/:id'
+const verb = (name: string): string => `/v1/schedules/:id(^[^:/]+)::${name}`
+
+/** The methods each address takes. */
+export const SCHEDULE_METHODS: Readonly<Record<string, readonly string[]>> = {
+  '/v1/schedules': ['GET', 'HEAD', 'POST'],
+  [ONE]: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
+  [`${ONE}/firings`]: ['GET', 'HEAD'],
+  [`${ONE}/preview`]: ['GET', 'HEAD'],
+  '/v1/schedules::preview': ['POST'],
+  '/v1/schedules::export': ['GET', 'HEAD'],
+  '/v1/schedules::import': ['POST'],
+  ...Object.fromEntries(
+    ['run', 'pause', 'resume', 'backfill', 'revert'].map((name) => [verb(name), ['POST']]),
+  ),
+}
+
+export function scheduleRoutes(app: FastifyInstance, control: ScheduleControl): void {
+  app.get('/v1/schedules', READING, async (request) => {
+    const { filter, place } = readListQuery(request.query)
+    const { items, more } = await control.list(callerOf(request), filter, place)
+    return { items, next: more ? writeListCursor(place, items.at(-1)!) : null }
+  })
+  app.post('/v1/schedules', WRITING, async (request, reply) => {
+    refuseQuery(request.query)
+    const made = await control.create(callerOf(request), bodyOf(request))
+    reply.code(201).header('location', `${app.prefix}/v1/schedules/${made.id}`)
+    return tagged(reply, made)
+  })
+  app.get(ONE, READING, async (request, reply) => {
+    refuseQuery(request.query)
+    return tagged(reply, await control.read(callerOf(request), idOf(request)))
+  })
+  app.put(ONE, WRITING, async (request, reply) => {
+    const { caller, id, match } = await changeOf(request, control)
+    return tagged(reply, await control.replace(caller, id, bodyOf(request), match))
+  })
+  app.patch(ONE, WRITING, async (request, reply) => {
+    const { caller, id, match } = await changeOf(request, control)
+    return tagged(reply, await control.edit(caller, id, bodyOf(request), match))
+  })
+  app.delete(ONE, WRITING, async (request, reply) => {
+    const { caller, id, match } = await changeOf(request, control)
+    readNothing(request.body)
+    return answerDeleted(reply, await control.delete(caller, id, match))
+  })
+  verbRoutes(app, control)
+  listRoutes(app, control)
+}
+
+function verbRoutes(app: FastifyInstance, control: ScheduleControl): void {
+  app.post(verb('run'), WRITING, async (request, reply) => {
+    refuseQuery(request.query)
+    const asked = readRunByHand(request.body)
+    const run = await control.run(callerOf(request), idOf(request), asked, mayMatch(request))
+    return reply.code(202).header('location', `${app.prefix}/v1/runs/${run.id}`).send(run)
+  })
+  app.post(verb('pause'), WRITING, async (request, reply) => {
+    refuseQuery(request.query)
+    const pause = readPause(request.body)
+    return tagged(reply, await control.pause(callerOf(request), idOf(request), pause, mayMatch(request)))
+  })
+  app.post(verb('resume'), WRITING, async (request, reply) => {
+    refuseQuery(request.query)
+    readNothing(request.body)
+    return tagged(reply, await control.resume(callerOf(request), idOf(request), mayMatch(request)))
+  })
+  app.post(verb('revert'), WRITING, async (request, reply) => {
+    refuseQuery(request.query)
+    readNothing(request.body)
+    return tagged(reply, await control.revert(callerOf(request), idOf(request), mayMatch(request)))
+  })
+  app.post(verb('backfill'), WRITING, async (request, reply) => {
+    refuseQuery(request.query)
+    const stretch = readStretch(bodyOf(request))
+    const done = await control.backfill(callerOf(request), idOf(request), stretch, mayMatch(request))
+    return reply.code(done.dry_run ? 200 : 202).send(done)
+  })
+}
+
+function listRoutes(app: FastifyInstance, control: ScheduleControl): void {
+  app.get(`${ONE}/firings`, READING, async (request) => {
+    const query = readFiringQuery(request.query)
+    const { items, before } = await control.firings(callerOf(request), idOf(request), query)
+    return { items, next: before === null ? null : writeTextCursor(before) }
+  })
+  app.get(`${ONE}/preview`, READING, async (request) =>
+    control.preview(callerOf(request), idOf(request), readPreviewQuery(request.query)),
+  )
+  app.post('/v1/schedules::preview', { ...READING, bodyLimit: BODY_BYTES_MAX }, async (request) => {
+    refuseQuery(request.query)
+    return await control.previewDraft(callerOf(request), readDraft(bodyOf(request)))
+  })
+  app.get('/v1/schedules::export', READING, async (request) =>
+    control.export(callerOf(request), readFilterQuery(request.query)),
+  )
+  app.post('/v1/schedules::import', IMPORTING, async (request) =>
+    control.import(callerOf(request), bodyOf(request), readImportQuery(request.query)),
+  )
+}
+
+/** An id that is no UUID is the id of no schedule. */
+function idOf(request: FastifyRequest): string {
+  const { id } = request.params as { id: string }
+  if (isUuid(id)) return id.toLowerCase()
+  throw unknownSchedule(JSON.stringify(id))
+}
+
+async function changeOf(
+  request: FastifyRequest,
+  control: ScheduleControl,
+): Promise<{ caller: Caller; id: string; match: Match }> {
+  refuseQuery(request.query)
+  const [caller, id] = [callerOf(request), idOf(request)]
+  return { caller, id, match: await requireMatch(request, () => control.require(caller, id)) }
+}
+
+function bodyOf(request: FastifyRequest): unknown {
+  if (request.body !== undefined) return request.body
+  throw new RequestError('RB_BODY_INVALID', 'The body is missing: send an object as JSON.')
+}
+
+/** Code that still declares it makes it again: who deletes it has to know. */
+function answerDeleted(reply: FastifyReply, { origin, name }: ScheduleDocument): FastifyReply {
+  if (origin === 'user') return reply.code(204).send()
+  const note = `${JSON.stringify(name)} was declared by code: a beat that starts with that code makes it again. To keep it from running, pause it.`
+  return reply.send({ note })
+}

@@ -1,0 +1,113 @@
+/**
+ * Bodies of the verbs on schedules, each read strictly: every wrong place is told at once, and a field that is not known
+ * is refused. What a schedule itself holds is read by schedules/definition.ts.
+ */
+import { duration, flag, instant, integer, isObject, pointerStep, text, type Check } from '../check.ts'
+import type { Stretch } from '../control/backfill.ts'
+import { refuseSchedule } from '../control/schedule-refusal.ts'
+import type { Draft, RunByHand } from '../control/schedules.ts'
+import type { Pause } from '../db/statements/schedule-edits.ts'
+import { parseDuration } from '../duration.ts'
+import { EnqueueError, type Fault } from '../errors.ts'
+import { parseInstant } from '../instant.ts'
+import { findUnstorable } from '../json.ts'
+import { readRunBody } from './run-body.ts'
+import { PREVIEW, PREVIEW_MAX } from './schedule-query.ts'
+
+const span: Check = (value) =>
+  instant(value) !== null && duration(value) !== null
+    ? 'must be an instant such as "2026-01-31T12:00:00Z", or a duration from now such as "2 hours"'
+    : null
+
+/** What any verb takes when nothing is said: no body, or null, is {}. */
+function readFields(
+  body: unknown,
+  fields: Readonly<Record<string, Check | null>>,
+  needed: readonly string[] = [],
+): Record<string, unknown> {
+  const given = body ?? {}
+  const known = Object.keys(fields).join(', ') || 'none'
+  if (!isObject(given))
+    throw refuseSchedule([{ pointer: '', detail: `must be an object; its fields are ${known}` }])
+  const faults: Fault[] = needed
+    .filter((name) => (given[name] ?? null) === null)
+    .map((name) => ({ pointer: `/${name}`, detail: 'is missing' }))
+  const read: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(fields, name)) {
+      faults.push({ pointer: pointerStep(name), detail: `is not a field here; known are ${known}` })
+      continue
+    }
+    if (value === null) continue
+    const unstorable = findUnstorable(value, `/${name}`)
+    const detail = unstorable ? null : fields[name]?.(value)
+    if (unstorable) faults.push(unstorable)
+    else if (detail) faults.push({ pointer: `/${name}`, detail })
+    else read[name] = value
+  }
+  if (faults.length > 0) throw refuseSchedule(faults)
+  return read
+}
+
+/** For verbs that take nothing: no body, or an empty one. */
+export function readNothing(body: unknown): void {
+  readFields(body, {})
+}
+
+export function readPause(body: unknown): Pause {
+  const { reason = null, until = null } = readFields(body, { reason: text(500), until: span })
+  const seconds = parseDuration(until)
+  return {
+    reason: reason as string | null,
+    until: seconds === null ? (until as string | null) : seconds / 1000,
+  }
+}
+
+export function readStretch(body: unknown): Stretch {
+  const read = readFields(body, { from: instant, to: instant, dry_run: flag }, ['from', 'to'])
+  return { from: read.from as string, to: read.to as string, dryRun: read.dry_run === true }
+}
+
+export function readDraft(body: unknown): Draft {
+  const read = readFields(
+    body,
+    {
+      schedule: null,
+      after: instant,
+      count: integer(1, PREVIEW_MAX),
+      anchor_at: instant,
+      start_at: instant,
+      end_at: instant,
+    },
+    ['schedule'],
+  )
+  const moment = (name: string): number | undefined => parseInstant(read[name]) ?? undefined
+  return {
+    schedule: read.schedule,
+    afterMs: moment('after'),
+    count: (read.count as number | undefined) ?? PREVIEW,
+    anchorMs: moment('anchor_at'),
+    startMs: moment('start_at'),
+    endMs: moment('end_at'),
+  }
+}
+
+/** `as_of`, and the fields of POST /v1/runs but `task`. Throws EnqueueError with a fault for each wrong place. */
+export function readRunByHand(body: unknown): RunByHand {
+  const given = body ?? {}
+  if (!isObject(given))
+    throw refuseRun([{ pointer: '', detail: 'must be an object such as {"as_of": "2026-01-31T03:00:00Z"}' }])
+  const { as_of = null, task, ...rest } = given
+  const { request, faults } = readRunBody({ ...rest, task: 'task' })
+  const wrong = as_of === null ? null : instant(as_of)
+  if (wrong) faults.push({ pointer: '/as_of', detail: wrong })
+  if (task !== undefined)
+    faults.push({ pointer: '/task', detail: "is the schedule's own; leave it out, or POST /v1/runs" })
+  if (faults.length > 0) throw refuseRun(faults)
+  return { asOf: as_of as string | null, request }
+}
+
+function refuseRun(faults: Fault[]): EnqueueError {
+  const [first] = faults as [Fault]
+  return new EnqueueError('RB_OPTION_INVALID', `${first.pointer} ${first.detail}`.trim(), faults)
+}

@@ -1,0 +1,179 @@
+/** What happens to an instant that comes while the run of an earlier one has not ended, with a real worker. */
+import t from 'tap'
+import { until } from '../helpers/wait.ts'
+import { startWorker } from '../helpers/worker.ts'
+import { dues, every, openWorld, type Columns } from './world.ts'
+
+const world = await openWorld(t)
+const { sql, url, put, row, firings, makeDue, fired } = world
+await startWorker(t, url)
+
+const stateOf = async (run: string | null): Promise<string> =>
+  (await sql`select state from rowbeat.runs where id = ${run}`)[0]?.state
+const end = async (run: string | null): Promise<void> => {
+  await sql`select rowbeat.revoke(${run}, true)`
+  await until('the run has ended', async () => (await stateOf(run)) === 'REVOKED')
+}
+const skipped = (id: string, count: number) =>
+  until(
+    `${count} skipped`,
+    async () => (await firings(id)).filter(({ state }) => state === 'skipped').length >= count,
+  )
+
+/** A schedule whose first run has started and goes on until it is revoked. */
+async function putBusy(columns: Columns): Promise<{ id: string; run: string | null }> {
+  const id = await put({ task: 'test.scripted', input: { fate: 'hang', obedient: true }, ...columns })
+  await makeDue(id)
+  const [firing] = await fired(id)
+  await until('the run has started', async () => (await stateOf(firing!.run_id)) === 'STARTED')
+  return { id, run: firing!.run_id }
+}
+
+t.test('celery row 16: `allow` lets runs overlap', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'allow' })
+  await makeDue(id)
+  const [, second] = await fired(id, 2)
+  await until('both run', async () => (await stateOf(second!.run_id)) === 'STARTED')
+  t.equal(await stateOf(run), 'STARTED')
+  for (const { run_id } of await firings(id)) await end(run_id)
+})
+
+t.test('celery row 16: `skip` passes over instants until the run has ended', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'skip' })
+  const due = await makeDue(id)
+  await skipped(id, 1)
+  t.match((await firings(id))[1], { due_at: due, state: 'skipped', reason: 'overlap', run_id: null })
+  t.match(await row(id), { firings_total: '1', enabled: true, buffered_at: null })
+  await end(run)
+  await makeDue(id)
+  const all = await fired(id, 2)
+  await end(all[1]!.run_id)
+})
+
+t.test('`skip` does not count what it passed over as a firing', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'skip', firings_max: 2 })
+  await makeDue(id)
+  await skipped(id, 1)
+  t.match(await row(id), { enabled: true, firings_total: '1' }, 'one is left')
+  await end(run)
+  await makeDue(id)
+  const [, second] = await fired(id, 2)
+  await end(second!.run_id)
+  t.match(await row(id), { enabled: false, firings_total: '2', next_run_at: null })
+  const once = await put({ overlap: 'skip', one_off: true })
+  await makeDue(once)
+  t.match((await fired(once)).length, 1)
+})
+
+t.test('celery row 16: `buffer_one` keeps one instant and fires it when the run has ended', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'buffer_one' })
+  const kept = await makeDue(id)
+  await until('it is kept', async () => (await row(id)).buffered_at)
+  t.strictSame((await row(id)).buffered_at, kept)
+  const over = await makeDue(id)
+  await skipped(id, 1)
+  await end(run)
+  const [, second] = await fired(id, 2)
+  t.match(second, { due_at: kept, state: 'fired', reason: 'buffered' })
+  t.strictSame((await firings(id)).map(({ due_at, state }) => [due_at, state]).slice(1), [
+    [kept, 'fired'],
+    [over, 'skipped'],
+  ])
+  t.match(await row(id), { buffered_at: null, firings_total: '2' })
+  await end(second!.run_id)
+})
+
+t.test('the last instant of a schedule may be the one that is kept', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'buffer_one', firings_max: 2 })
+  await makeDue(id)
+  await until('it is kept', async () => (await row(id)).buffered_at)
+  await end(run)
+  const [, second] = await fired(id, 2)
+  await end(second!.run_id)
+  await until('it is over', async () => !(await row(id)).enabled)
+  t.match(await row(id), { buffered_at: null, firings_total: '2', next_run_at: null })
+})
+
+t.test('what was kept is dropped by disabling, and by an edit of the timing', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'buffer_one' })
+  await makeDue(id)
+  await until('it is kept', async () => (await row(id)).buffered_at)
+  await sql`update rowbeat.schedules set enabled = false where id = ${id}`
+  t.equal((await row(id)).buffered_at, null)
+  await end(run)
+})
+
+t.test('a kept instant that the database refuses is set apart', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'buffer_one', priority: 12 })
+  const other = await putBusy({ overlap: 'buffer_one' })
+  for (const busy of [id, other.id]) {
+    await makeDue(busy)
+    await until('it is kept', async () => (await row(busy)).buffered_at)
+  }
+  await sql`alter table rowbeat_queue._private_jobs add constraint unlucky check (priority <> 12) not valid`
+  await Promise.all([end(run), end(other.run)])
+  t.match(await world.refused(id), /unlucky/)
+  const [, second] = await fired(other.id, 2)
+  await end(second!.run_id)
+  await sql`alter table rowbeat_queue._private_jobs drop constraint unlucky`
+})
+
+t.test('celery row 16: `cancel_other` ends the run that is in the way', async (t) => {
+  const { id, run } = await putBusy({ overlap: 'cancel_other' })
+  const due = await makeDue(id)
+  const [, second] = await fired(id, 2)
+  t.match(second, { due_at: due, state: 'fired' })
+  await until('the first has ended', async () => (await stateOf(run)) === 'REVOKED')
+  const [ended] = await sql`select reason, error from rowbeat.runs where id = ${run}`
+  t.match(ended, { reason: 'terminated', error: { message: /replaced by the next firing/ } })
+  await until('the second runs', async () => (await stateOf(second!.run_id)) === 'STARTED')
+  await end(second!.run_id)
+})
+
+t.test('`cancel_other` takes a run that has not started out of the queue', async (t) => {
+  const id = await put({ task: 'nobody.runs_this', overlap: 'cancel_other', schedule: every(100) })
+  const found = await fired(id, 3)
+  await sql`delete from rowbeat.schedules where id = ${id}`
+  const runs =
+    await sql`select id, state, reason from rowbeat.runs where id = any (${found.map(({ run_id }) => run_id)}) order by due_at`
+  t.match(runs.slice(0, 2), [
+    { state: 'REVOKED', reason: 'replaced' },
+    { state: 'REVOKED', reason: 'replaced' },
+  ])
+  t.equal(
+    (await sql`select from rowbeat.runs where task = 'nobody.runs_this' and state = 'PENDING'`).length,
+    1,
+  )
+})
+
+t.test('where runs may not overlap, missed instants are made up for one after the other', async (t) => {
+  const id = await put({
+    task: 'test.scripted',
+    overlap: 'buffer_one',
+    catch_up: 'all',
+    schedule: { kind: 'interval', every: 1, period: 'hours' },
+  })
+  await makeDue(id, '3 hours')
+  await until('it has gone on', async () => (await row(id)).next_run_at!.getTime() > Date.now())
+  await until('nothing is kept', async () => !(await row(id)).buffered_at)
+  const all = await firings(id)
+  t.ok(all.length >= 3)
+  const runs =
+    await sql`select started_at, finished_at from rowbeat.runs where id = any (${all.map(({ run_id }) => run_id)}) order by started_at`
+  for (const [i, { started_at }] of runs.slice(1).entries())
+    t.ok(started_at >= runs[i]!.finished_at, 'each began when the one before had ended')
+  t.equal(new Set(dues(all)).size, all.length)
+})
+
+t.test('a run that expired before a worker was free never starts', async (t) => {
+  const id = await put({ task: 'test.scripted', expires: '1 second' })
+  await makeDue(id, '900 milliseconds')
+  const [firing] = await fired(id)
+  const late = await put({ task: 'test.scripted', expires: '1 minute' })
+  await makeDue(late, '2 hours')
+  const [gone] = await fired(late)
+  await until('it has ended', async () => (await stateOf(gone!.run_id)) === 'REVOKED')
+  const [run] = await sql`select reason, attempt from rowbeat.runs where id = ${gone!.run_id}`
+  t.strictSame({ ...run }, { reason: 'expired', attempt: 0 })
+  t.ok(firing)
+})
