@@ -23,7 +23,7 @@ async function carryOut(order: Order, peer: Peer): Promise<unknown> {
   const scenario = SCENARIOS.find((one) => one.name === order.scenario)!
   const params = order.contestant.params ?? {}
   if (order.phase === 'prepare') return peer.prepare?.()
-  if (order.phase === 'seed') return scenario.seed?.(peer, params)
+  if (order.phase === 'seed') return scenario.seed?.(peer, params, order)
   if (order.phase === 'feed') return serveFeeder(peer)
   const { databaseUrl } = order
   return scenario.measure(peer, params, { databaseUrl, feed: () => startFeeder(order) })

@@ -101,6 +101,25 @@ const waiting: Floor[] = (['resultP50', 'resultP95'] as const).map((metric) => (
   atMost: 1.5,
 }))
 
+const schedules: Floor[] = (
+  [
+    ['schedules-idle', 'queries', ['one'], 1, 'idle cost, queries per poll'],
+    ['schedules-idle', 'edit', ['one'], 1000, 'an edit by SQL is picked up and fires, ms'],
+    ['schedules-burst', 'over', ['one'], 1000, '10,000 due at one instant, one beat, all done, ms'],
+    ['schedules-burst', 'over', ['three'], 1000, '10,000 due at one instant, three beats, all done, ms'],
+    ['schedules-steady', 'missing', ['one'], 0, '1,000 firings a second, not fired'],
+    ['schedules-steady', 'p99', ['one'], 250, '1,000 firings a second, lateness p99, ms'],
+    ['schedules-steady', 'beatCpu', ['one'], 10, "1,000 firings a second, the beat's CPU, % of a core"],
+  ] as const
+).map(([scenario, metric, ours, atMost, says]) => ({
+  scenario,
+  says,
+  metric,
+  ours: [...ours],
+  theirs: [],
+  atMost,
+}))
+
 export const FLOORS: Floor[] = [
   ...drains,
   {
@@ -146,4 +165,5 @@ export const FLOORS: Floor[] = [
     theirs: [],
     atMost: 30,
   },
+  ...schedules,
 ]

@@ -4,6 +4,7 @@
  *   node bench/main.ts [--only drain,life] [--rounds 3] [--json out.json] [--docs docs/benchmarks.md]
  *                      [--contestants rowbeat,graphile] [--calm 0.2] [--postgres URL]
  *
+ * `--only schedules` is every scenario whose name is that or begins with `schedules-`.
  * `--calm` makes a run again (three times at most) in which other processes used more cores than that.
  * `--json` of an earlier run is added to, so a scenario can be run again by itself. The peers live in this
  * folder's own package.json and are installed when missing; nothing else is imported before that is done.
@@ -46,7 +47,9 @@ async function bench(): Promise<boolean> {
   const { floorRows, writePage } = await import('./page.ts')
 
   const only = list(flags.only)
-  const unknown = only.filter((name) => !SCENARIOS.some((one) => one.name === name))
+  const isWanted = (scenario: string, name: string): boolean =>
+    scenario === name || scenario.startsWith(`${name}-`)
+  const unknown = only.filter((name) => !SCENARIOS.some((one) => isWanted(one.name, name)))
   if (unknown.length > 0) {
     say(`No scenario ${unknown.join(', ')}; there are ${SCENARIOS.map((one) => one.name).join(', ')}`)
     return false
@@ -70,7 +73,7 @@ async function bench(): Promise<boolean> {
       say,
     }
     for (const scenario of SCENARIOS) {
-      if (only.length > 0 && !only.includes(scenario.name)) continue
+      if (only.length > 0 && !only.some((name) => isWanted(scenario.name, name))) continue
       results.scenarios[scenario.name] = await playScenario(scenario, play)
       for (const row of floorRows(results, scenario.name)) say(row)
       if (flags.json) writeFileSync(flags.json, `${JSON.stringify(results, null, 1)}\n`)

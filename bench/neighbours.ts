@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
-const TICKS_PER_SECOND = 100
+export const TICKS_PER_SECOND = 100
 
 interface Times {
   parent: number
@@ -28,7 +28,8 @@ function readProcesses(): Map<number, Times> {
   return processes
 }
 
-function ticksOfTrees(roots: readonly number[]): number {
+/** Processor time of these processes and all below them. */
+export function ticksOfTrees(roots: readonly number[]): number {
   const processes = readProcesses()
   const isOurs = (pid: number): boolean => {
     if (roots.includes(pid)) return true

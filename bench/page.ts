@@ -16,6 +16,7 @@ const END = '<!-- bench:end -->'
 function figure(value: number, format: Column['format']): string {
   if (format === 'rate') return Math.round(value).toLocaleString('en-US').replaceAll(',', ' ')
   if (format === 'count') return value.toFixed(0)
+  if (format === 'ratio') return value.toFixed(2)
   return value.toFixed(1)
 }
 

@@ -28,7 +28,7 @@ export interface Contestant {
 export interface Column {
   metric: string
   title: string
-  format: 'rate' | 'ms' | 'mb' | 'count'
+  format: 'rate' | 'ms' | 'mb' | 'count' | 'ratio'
 }
 
 export interface Scenario {
@@ -40,7 +40,7 @@ export interface Scenario {
   contestants: Contestant[]
   /** Fewer rounds than asked, for what takes minutes. */
   roundsMax?: number
-  seed?(peer: Peer, params: Params): Promise<void>
+  seed?(peer: Peer, params: Params, context: Pick<MeasureContext, 'databaseUrl'>): Promise<void>
   measure(peer: Peer, params: Params, context: MeasureContext): Promise<Metrics>
 }
 

@@ -298,7 +298,7 @@ begin
   live := array(select rowbeat.live_runs_v1(s.id));
   if live = '{}' then return null; end if;
   if s.overlap <> 'cancel_other' then return s.overlap; end if;
-  perform rowbeat.revoke(r, true, 'replaced by the next firing of its schedule') from unnest(live) r where not rowbeat.end_waiting_v1(r, 'replaced');
+  perform rowbeat.revoke(r, true, 'replaced by the next firing of its schedule') from unnest(live) r where not rowbeat.end_waiting_v2(r, 'replaced', 'replaced by the next firing of its schedule', null);
   return null;
 end $$;
 
@@ -443,7 +443,8 @@ begin
   return run;
 end $$;
 
--- Fires past instants that were not fired; answers the runs. What was missed and is made up for is a fired instant from then on.
+-- Fires past instants that were not fired; answers the runs. What was missed and is made up for is a fired instant from then on; where it was the head
+-- of a stretch, what is left of the stretch is told at its last instant.
 create function rowbeat.backfill_v1(which uuid, instants timestamptz[]) returns table (due_at timestamptz, run_id uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -454,8 +455,12 @@ begin
   if not found then raise exception 'schedule % is unknown', which using errcode = 'no_data_found'; end if;
   s.jitter := null;
   s.expires := null;
-  dues := array(select d from unnest(instants) d
+  dues := array(select distinct d from unnest(instants) d
     where not exists (select from rowbeat.firings f where f.schedule_id = s.id and f.due_at = d and f.state = 'fired') order by d);
+  insert into rowbeat.firings (schedule_id, due_at, state, reason, version, count, until_at)
+  select f.schedule_id, f.until_at, f.state, f.reason, f.version, f.count - (select count(*) from unnest(dues) d where d between f.due_at and f.until_at), f.until_at
+  from rowbeat.firings f where f.schedule_id = s.id and f.due_at = any (dues) and f.until_at > f.due_at and f.until_at <> all (dues)
+  on conflict do nothing;
   return query
   with made as materialized (
     select u.due, m.id from rowbeat.enqueue_many_v2((select coalesce(jsonb_agg(rowbeat.schedule_body_v1(s, d) order by d), '[]') from unnest(dues) d)) m
@@ -463,7 +468,8 @@ begin
   )
   insert into rowbeat.firings as f (schedule_id, due_at, state, reason, run_id, fired_at, version)
   select s.id, made.due, 'fired', 'backfill', made.id, clock_timestamp(), s.version from made
-  on conflict (schedule_id, due_at) do update set state = 'fired', reason = 'backfill', run_id = excluded.run_id, fired_at = excluded.fired_at, version = excluded.version
+  on conflict (schedule_id, due_at) do update set state = 'fired', reason = 'backfill', run_id = excluded.run_id, fired_at = excluded.fired_at,
+    version = excluded.version, count = 1, until_at = null
   returning f.due_at, f.run_id;
 end $$;
 

@@ -6,5 +6,16 @@ import { enqueue } from './enqueue.ts'
 import { latency } from './latency.ts'
 import { life } from './life.ts'
 import { memory } from './memory.ts'
+import { schedulesBurst, schedulesIdle, schedulesSteady } from './schedules.ts'
 
-export const SCENARIOS: Scenario[] = [drain, enqueue, bulk, life, latency, memory]
+export const SCENARIOS: Scenario[] = [
+  drain,
+  enqueue,
+  bulk,
+  life,
+  latency,
+  memory,
+  schedulesIdle,
+  schedulesBurst,
+  schedulesSteady,
+]

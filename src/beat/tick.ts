@@ -36,7 +36,7 @@ type Known = { spec: ScheduleSpec; table: Timetable } | { why: string }
 
 export function createTicker(db: Queryable, almanac: Almanac, events: BeatEvents): Ticker {
   const know = ({ schedule, ...bounds }: Timed): Known => {
-    const read = almanac.read(JSON.parse(schedule), '')
+    const read = almanac.readText(schedule)
     if ('spec' in read) return { spec: read.spec, table: almanac.timetable(read.spec, bounds) }
     const [fault] = read.faults
     return { why: `${fault!.pointer.slice(1)} ${fault!.detail}`.trim() }

@@ -22,8 +22,10 @@ export interface CrontabClock {
   previous(beforeMs: number): number | null
 }
 
-/** No wall clock is further ahead of UTC. */
-const EASTMOST = 16 * 3_600_000
+/** No wall clock is further from UTC, to either side. */
+const FURTHEST = 16 * 3_600_000
+/** No two offsets of a zone differ by more, so neither do an instant's wall time and the one its neighbours would show for it. */
+const APART = 2 * FURTHEST
 
 export function createCrontabClock(spec: CrontabSpec, zones: Zones): CrontabClock {
   const calendar = createWallCalendar(fieldsOf(spec), isEitherDay(spec))
@@ -37,7 +39,7 @@ export function createCrontabClock(spec: CrontabSpec, zones: Zones): CrontabCloc
 
   /** The first instant at which the clock shows a wall time or a later one. */
   function reach(wall: number): number {
-    let piece = zone.pieceAt(wall - EASTMOST)
+    let piece = zone.pieceAt(wall - FURTHEST)
     while (wall >= piece.to + piece.offset) piece = zone.pieceAt(piece.to)
     return Math.max(piece.from, wall - piece.offset)
   }
@@ -53,22 +55,30 @@ export function createCrontabClock(spec: CrontabSpec, zones: Zones): CrontabCloc
     },
   }
 
+  // A match beyond this piece is looked for again in the next, whose clock may have been set back. Once `edge` is so far off that
+  // no later piece can show anything before it, the empty pieces up to the match are passed over.
   const following: CrontabClock = {
     next(afterMs) {
       let piece = zone.pieceAt(afterMs)
-      let wall = calendar.atOrAfter(afterMs + 1 + piece.offset)
+      let edge = afterMs + 1 + piece.offset
+      let wall = calendar.atOrAfter(edge)
       while (wall !== null && wall >= piece.to + piece.offset) {
-        piece = zone.pieceAt(piece.to)
-        wall = calendar.atOrAfter(piece.from + piece.offset)
+        const isPast = edge <= piece.to + piece.offset - APART
+        piece = zone.pieceAt(isPast ? Math.max(piece.to, wall - FURTHEST) : piece.to)
+        edge = piece.from + piece.offset
+        wall = calendar.atOrAfter(edge)
       }
       return wall === null ? null : wall - piece.offset
     },
     previous(beforeMs) {
       let piece = zone.pieceAt(beforeMs - 1)
-      let wall = calendar.atOrBefore(beforeMs - 1 + piece.offset)
+      let edge = beforeMs - 1 + piece.offset
+      let wall = calendar.atOrBefore(edge)
       while (wall !== null && wall < piece.from + piece.offset) {
-        piece = zone.pieceAt(piece.from - 1)
-        wall = calendar.atOrBefore(piece.to - 1 + piece.offset)
+        const isPast = edge >= piece.from + piece.offset + APART
+        piece = zone.pieceAt(isPast ? Math.min(piece.from - 1, wall + FURTHEST) : piece.from - 1)
+        edge = piece.to - 1 + piece.offset
+        wall = calendar.atOrBefore(edge)
       }
       return wall === null ? null : wall - piece.offset
     },

@@ -26,6 +26,8 @@ export interface Preview {
 }
 
 const DAY = 86_400_000
+/** Rows of 29 February on a Monday go on for ages; changes are told of the first hundred years. */
+const CHANGES_TOLD = 36_525 * DAY
 /** More skipped times than this are not listed. */
 const TIMES_LISTED = 4
 
@@ -40,7 +42,7 @@ export function previewCrontab(spec: CrontabSpec, zones: Zones, afterMs: number,
 
   const calendar = createWallCalendar(fieldsOf(spec), isEitherDay(spec))
   const changes = zones
-    .changes(spec.timezone, afterMs - 2 * DAY, last + 2 * DAY)
+    .changes(spec.timezone, afterMs - 2 * DAY, Math.min(last, afterMs + CHANGES_TOLD) + 2 * DAY)
     .filter(({ at, before, after }) => at + Math.max(0, before - after) > afterMs)
     .filter(({ at, before, after }) => at - Math.max(0, before - after) <= last)
   const runs = instants.map((at) => {

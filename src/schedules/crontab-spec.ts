@@ -129,21 +129,18 @@ function findNever({ month_of_year, day_of_month }: FieldValues): string | null 
 
 type Values<Field extends new (values: never) => unknown> = ConstructorParameters<Field>[0]
 
-/** `wildcard` is told rather than found out: only then is the canonical text of a whole week `*`, and in cron's rule it is not. */
 function collect(values: FieldValues, isEither: boolean): CronFieldCollection {
-  const { day_of_month, day_of_week } = values
+  // Its weekdays are 0-7, so it has to be told what a whole week is; beside a day that never comes it takes none (31 2 0-6).
+  const isWholeWeek = values.day_of_week.length === 7 && !isEither
   return new CronFieldCollection({
     second: new CronSecond([0]),
     minute: new CronMinute(values.minute as Values<typeof CronMinute>),
     hour: new CronHour(values.hour as Values<typeof CronHour>),
-    dayOfMonth: new CronDayOfMonth(day_of_month as Values<typeof CronDayOfMonth>, {
-      rawValue: '',
-      wildcard: day_of_month.length === 31 && !isEither,
-    }),
+    dayOfMonth: new CronDayOfMonth(values.day_of_month as Values<typeof CronDayOfMonth>),
     month: new CronMonth(values.month_of_year as Values<typeof CronMonth>),
-    dayOfWeek: new CronDayOfWeek(day_of_week as Values<typeof CronDayOfWeek>, {
+    dayOfWeek: new CronDayOfWeek(values.day_of_week as Values<typeof CronDayOfWeek>, {
       rawValue: '',
-      wildcard: day_of_week.length === 7 && !isEither,
+      wildcard: isWholeWeek,
     }),
   })
 }

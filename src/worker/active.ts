@@ -129,7 +129,7 @@ export class Active implements Context {
     this.#controller?.abort(reason)
   }
 
-  /** Before the handler starts: it may have been asked to stop while its transaction began. */
+  /** For what comes before its handler starts. */
   throwIfAborted(): void {
     if (this.#aborted) throw this.#aborted
   }

@@ -162,6 +162,9 @@ async function performInTransaction(trying: Trying, input: unknown): Promise<Exe
   try {
     await begin(shop.db, async (tx) => {
       active = beginTry(trying, tx)
+      // Revoked while the transaction began.
+      const revocation = shop.revocationOf(job)
+      if (revocation) active.revoke(revocation)
       active.throwIfAborted()
       const value = await task.handler(input, active)
       const outcome = succeeded(trying, value)

@@ -73,10 +73,7 @@ export function createPerformer(options: PerformerOptions): Performer {
     keepOf: ({ options: { retention } }) =>
       retention === undefined ? options.keep : durationMs(retention, 'retention') / 1000,
     revocationOf: options.revocationOf,
-    onStart(started) {
-      active.set(started.job.key, started)
-      heed(started)
-    },
+    onStart: (started) => void active.set(started.job.key, started),
   }
 
   const perform = (job: ClaimedJob, pool: string): void | Promise<void> => {

@@ -53,8 +53,8 @@ t.test('minutes of single hours are not said to be at those hours', (t) => {
   t.equal(words('0,30 9 * * *'), 'at 09:00 and 09:30')
   t.equal(words('0,10,25 9,17 * * *'), 'at 09:00, 09:10, 09:25, 17:00, 17:10 and 17:25')
   t.equal(
-    words('1,2,3,5,8,13,21 3 * * *'),
-    'at 1, 2, 3, 5, 8, 13, and 21 minutes past the hour, in the hour of 03:00',
+    words('1,3,6,10,15,21,28 3 * * *'),
+    'at 1, 3, 6, 10, 15, 21, and 28 minutes past the hour, in the hour of 03:00',
   )
   t.equal(words('7 22-4,12 * * *'), 'at 00:07, 01:07, 02:07, 03:07, 04:07, 12:07, 22:07 and 23:07')
   t.equal(words('7 9-17 * * *'), 'at 7 minutes past the hour, between 09:00 and 17:59')
@@ -97,6 +97,6 @@ t.test('no crontab is worded with a hole, a throw or a step', (t) => {
     const isEven = !step || (step[2] === 'minutes' ? 60 : 24) % Number(step[1]) === 0
     return /^[a-z].*[^,\s]$/.test(text) && !/undefined|null|NaN|[*/#]|days in a month/.test(text) && isEven
   })
-  fc.assert(property, { numRuns: 2000 })
+  fc.assert(property, { numRuns: 500 })
   t.end()
 })

@@ -1,13 +1,13 @@
 /**
  * The engine against the slow oracle, short: zones that change their clocks in every way there is (by an hour, half an hour, two
- * hours, at midnight, over Ramadan, for good), with every change from 2020 to 2035. All zones: npm run torture -- zones.
+ * hours, at midnight, over Ramadan, for good), with every change from 2024 to 2029. All zones, 2020 to 2035: npm run torture -- zones.
  */
 import t from 'tap'
 import { createSubject } from './oracle-subject.ts'
 import { compareAround, emptyVerdict, JOBS, listChanges, standIn, type Answers } from './oracle.ts'
 
-const FROM = Date.UTC(2020, 0, 1)
-const TO = Date.UTC(2036, 0, 1)
+const FROM = Date.UTC(2024, 0, 1)
+const TO = Date.UTC(2030, 0, 1)
 const ZONES = [
   'UTC',
   'Africa/Casablanca',

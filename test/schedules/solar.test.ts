@@ -141,6 +141,31 @@ t.test('no day is lost or doubled where an event wanders over midnight UTC', asy
   }
 })
 
+t.test('no day is lost or doubled where an event falls on midnight to the millisecond', async (t) => {
+  // A search of the day before and one of the day itself disagree by parts of a second: places are moved 12 ms at a time over it.
+  const [before, midnight] = [Date.UTC(2026, 4, 9, 12), Date.UTC(2026, 4, 12)]
+  for (const event of ['solar_noon', 'sunset', 'dawn_civil'] as const) {
+    const offMs = (longitude: number): number => {
+      const found = createSolar(spec(event, 40, longitude)).next(midnight - DAY / 2)!
+      return ((found - midnight + 1.5 * DAY) % DAY) - DAY / 2
+    }
+    let place = 0
+    for (let i = 0; i < 4; i++) place = ((place + offMs(place) / 240_000 + 540) % 360) - 180
+    for (let step = -250; step <= 250; step++) {
+      const solar = createSolar(spec(event, 40, place + step * 0.000_05))
+      const found: number[] = []
+      for (let ms = before; found.length < 4; found.push(ms)) ms = solar.next(ms)!
+      const isDaily = found.every((ms, i) => i === 0 || Math.abs(ms - found[i - 1]! - DAY) < 180_000)
+      const isInverse = found.every((ms, i) => i === 0 || solar.previous(ms) === found[i - 1])
+      if (!isDaily || !isInverse)
+        return t.fail(
+          `${event} at ${place + step * 0.000_05}: ${found.map((ms) => new Date(ms).toISOString())}`,
+        )
+    }
+    t.ok(Math.abs(offMs(place)) < 1000, `${event} is at midnight at ${place}`)
+  }
+})
+
 const PLACE = fc.tuple(
   fc.constantFrom(...SOLAR_EVENTS),
   fc.oneof(fc.integer({ min: -66, max: 66 }), fc.double({ min: -90, max: 90, noNaN: true })),

@@ -31,6 +31,22 @@ t.test('what is read is complete, in one order and one spelling', async (t) => {
   )
 })
 
+t.test('two spellings of one schedule are equal, two schedules are not', async (t) => {
+  const text = (value: object): string => JSON.stringify((read(value) as { spec: ScheduleSpec }).spec)
+  const sunset = { kind: 'solar', event: 'sunset', latitude: 50, longitude: 30 }
+  t.equal(text(sunset), text({ longitude: 30.0, latitude: 5e1, event: 'sunset', kind: 'solar' }))
+  t.equal(
+    text({ kind: 'crontab', hour: 3 }),
+    text({ kind: 'crontab', timezone: 'Europe/Kyiv', hour: '3', minute: '*' }),
+  )
+  t.equal(
+    text({ kind: 'clocked', at: '2027-01-01T02:00:00+02:00' }),
+    text({ kind: 'clocked', at: '2027-01-01T00:00:00.000Z' }),
+  )
+  for (const other of [{ event: 'sunrise' }, { latitude: 51 }, { longitude: -30 }])
+    t.not(text(sunset), text({ ...sunset, ...other }))
+})
+
 t.test('a zone that is named stands against the default one', async (t) => {
   t.match(readSpec({ kind: 'crontab', timezone: 'Asia/Tashkent' }, '', 'UTC'), {
     spec: { timezone: 'Asia/Tashkent' },
