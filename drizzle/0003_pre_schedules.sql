@@ -357,7 +357,7 @@ end $$;
 create function rowbeat.fire_v1(decisions jsonb) returns table (taken integer, fired integer, skipped integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  watched uuid[]; buffered uuid[];
+  watched uuid[]; buffered uuid[]; bodies jsonb; runs uuid[];
 begin
   select array_agg(s.id) filter (where s.failures_max is not null), array_agg(s.id) filter (where s.buffered_at is not null) into watched, buffered
   from jsonb_to_recordset(decisions) d(id uuid) join rowbeat.schedules s on s.id = d.id where s.failures_max is not null or s.buffered_at is not null;
@@ -371,16 +371,13 @@ begin
     join rowbeat.schedules s on s.id = d.id
     where s.enabled and s.version = d.version and date_trunc('milliseconds', s.next_run_at) = d.seen for update of s skip locked
   ), due as materialized (
-    select (m.s).id, (m.s).version, (m.s).buffered_at, x.at, h.why, row_number() over (partition by h.why is null order by x.at, (m.s).id) as ordinal,
-      case when h.why is null then rowbeat.schedule_body_v1(m.s, x.at) end as body
-    from mine m cross join lateral unnest(m.fire) x(at) cross join lateral (select rowbeat.hinder_v1(m.s) as why offset 0) h
-    where not exists (select from rowbeat.firings f where f.schedule_id = (m.s).id and f.due_at = x.at)
-  ), made as materialized (
-    select m.ordinal, m.id from rowbeat.place_many_v1((select coalesce(jsonb_agg(u.body order by u.ordinal), '[]') from due u where u.why is null), statement_timestamp()) x(ids)
-    cross join lateral unnest(x.ids) with ordinality m(id, ordinal)
+    select m.s, (m.s).id, (m.s).version, (m.s).buffered_at, x.at, h.why, case when h.why is null then rowbeat.uuid7() end as run
+    from mine m cross join lateral unnest(m.fire) x(at)
+    cross join lateral (select case when (m.s).overlap <> 'allow' then rowbeat.hinder_v1(m.s) end as why offset 0) h
   ), told as (
+    -- What stands already, by a backfill or a run by hand, stays as it is. To ask before would be a scan: plans are kept from when the table was small.
     insert into rowbeat.firings (schedule_id, due_at, state, reason, run_id, fired_at, version, count, until_at)
-    select u.id, u.at, 'fired', null, k.id, clock_timestamp(), u.version, 1, null::timestamptz from due u join made k on k.ordinal = u.ordinal where u.why is null
+    select u.id, u.at, 'fired', null, u.run, clock_timestamp(), u.version, 1, null::timestamptz from due u where u.why is null
     union all
     -- The first instant that finds a run in its way is kept for later under buffer_one, not skipped.
     select u.id, u.at, 'skipped', 'overlap', null, null, u.version, 1, null from due u
@@ -388,14 +385,16 @@ begin
     union all
     select (m.s).id, (m.missed->>'due_at')::timestamptz, 'missed', m.missed->>'reason', null, null, (m.s).version, (m.missed->>'count')::integer, (m.missed->>'until_at')::timestamptz
     from mine m where jsonb_typeof(m.missed) = 'object'
-    on conflict do nothing
+    on conflict do nothing returning schedule_id, due_at, run_id
   ), sums as materialized (
     -- Added up, not joined: the planner takes these lists for single rows, and would go through one for each row of the other.
     select x.id, max(x.next) as next, max(x.last) as last, sum(x.n) as n, max(x.total) + sum(x.n) as total, max(x.most) as most, bool_or(x.one_off) as one_off, min(x.kept) as kept
     from (
       select (m.s).id, m.next, null::timestamptz as last, 0 as n, (m.s).firings_total as total, (m.s).firings_max as most, (m.s).one_off, null::timestamptz as kept from mine m
       union all
-      select u.id, null, case when u.why is null then u.at end, (u.why is null)::integer, null, null, null, case when u.why = 'buffer_one' then u.at end from due u) x
+      select t.schedule_id, null, t.due_at, 1, null, null, null, null from told t where t.run_id is not null
+      union all
+      select u.id, null, null, 0, null, null, null, u.at from due u where u.why = 'buffer_one') x
     group by x.id
   ), moved as (
     -- After the last firing it is switched off; neither that nor a firing is an edit.
@@ -404,7 +403,14 @@ begin
     from (select w.*, w.next is null or w.one_off and (w.n > 0 or w.kept is not null) or coalesce(w.total >= w.most, false) as ended from sums w) e
     where s.id = e.id
   )
-  select (select count(*) from mine), count(*) filter (where u.why is null), count(*) filter (where u.why is not null) into taken, fired, skipped from due u;
+  select (select count(*) from mine), (select array_agg(t.run_id) from told t where t.run_id is not null), count(*) filter (where u.why is not null),
+    jsonb_agg(rowbeat.schedule_body_v1(u.s, u.at, jsonb_build_object('id', u.run)) order by u.at, u.id) filter (where u.why is null)
+  into taken, runs, skipped, bodies from due u;
+  fired := coalesce(cardinality(runs), 0);
+  if fired < jsonb_array_length(bodies) then
+    bodies := (select jsonb_agg(b.v order by b.n) from jsonb_array_elements(bodies) with ordinality b(v, n) where (b.v->>'id')::uuid = any (runs));
+  end if;
+  if fired > 0 then perform rowbeat.place_many_v1(bodies, statement_timestamp()); end if;
   perform set_config('rowbeat.writer', '', true);
   return next;
 end $$;
@@ -499,8 +505,11 @@ begin
           headers = row.headers, expires = row.expires, one_off = row.one_off, start_at = row.start_at, end_at = row.end_at, jitter = row.jitter, overlap = row.overlap,
           catch_up = row.catch_up, catch_up_window = row.catch_up_window, firings_max = row.firings_max, failures_max = row.failures_max,
           anchor_at = coalesce(row.anchor_at, x.anchor_at), description = row.description,
-          -- Switched off by hand stays switched off, unless it is this that the code changed.
-          enabled = case when x.declared->'enabled' = d->'enabled' then x.enabled else row.enabled end
+          -- Switched off by hand stays switched off, unless it is this that the code changed; what had come to its end begins anew with new instants.
+          enabled = case when x.declared->'enabled' is distinct from d->'enabled' then row.enabled
+            when (x.one_off and x.firings_total > 0 or x.firings_total >= x.firings_max or x.end_at <= clock_timestamp())
+              and (x.schedule, x.one_off, x.end_at, x.firings_max) is distinct from (row.schedule, row.one_off, row.end_at, row.firings_max) then row.enabled
+            else x.enabled end
         where x.id = s.id;
       end if;
       if outcome <> 'taken' then update rowbeat.schedules x set declared = d, declared_at = clock_timestamp() where x.id = s.id; end if;

@@ -185,7 +185,7 @@ async function databaseNow({ sql }: Stage): Promise<number> {
 
 async function noneDue({ sql }: Stage, at: number): Promise<boolean> {
   const [row] = await sql`
-    select clock_timestamp() < to_timestamp(${at}::float8 / 1000) or exists (select from rowbeat.schedules where enabled and next_run_at <= clock_timestamp()) as due`
+    select clock_timestamp() < to_timestamp(${at}::float8 / 1000) or exists (select from rowbeat.schedules where enabled and next_run_at <= statement_timestamp()) as due`
   return !row!['due']
 }
 

@@ -30,6 +30,8 @@ export interface Ticker {
 const BATCH = 1000
 /** Batches without a look in between, which is also the sign of life. */
 const BATCHES_MAX = 5
+/** From so many on two transactions are worth it. */
+const MANY = 200
 
 type Timed = Pick<DueRow, 'id' | 'version' | 'schedule' | 'anchorMs' | 'startMs' | 'endMs'>
 type Known = { spec: ScheduleSpec; table: Timetable } | { why: string }
@@ -55,14 +57,17 @@ export function createTicker(db: Queryable, almanac: Almanac, events: BeatEvents
         else events.emit('beat:trouble', { what: 'a firing', error })
         return { taken: isOfTheRow(error) ? 1 : 0, fired: 0, skipped: 0 }
       }
-      const half = decisions.length >> 1
-      const [first, second] = [await fire(decisions.slice(0, half)), await fire(decisions.slice(half))]
-      return {
-        taken: first.taken + second.taken,
-        fired: first.fired + second.fired,
-        skipped: first.skipped + second.skipped,
-      }
+      const [first, second] = halve(decisions)
+      return add(await fire(first), await fire(second))
     }
+  }
+  /** Many in two transactions at once: a statement has one core of the store's, and the store has more. */
+  const fireAll = async (decisions: readonly Decision[]): Promise<Fired> => {
+    if (decisions.length < MANY) return await fire(decisions)
+    const [first, second] = await Promise.allSettled(halve(decisions).map(fire))
+    if (first!.status === 'rejected') throw first!.reason
+    if (second!.status === 'rejected') throw second!.reason
+    return add(first!.value, second!.value)
   }
   const decideOn = async (rows: readonly DueRow[]): Promise<Decision[]> => {
     const decisions: Decision[] = []
@@ -84,7 +89,7 @@ export function createTicker(db: Queryable, almanac: Almanac, events: BeatEvents
         const rows = await readDue(db, BATCH)
         const decisions = await decideOn(rows)
         if (decisions.length === 0) return 'done'
-        const outcome = await fire(decisions)
+        const outcome = await fireAll(decisions)
         if (outcome.taken > 0) events.emit('beat:fired', outcome)
         if (outcome.taken === 0) return 'contended'
         if (rows.length < BATCH) return 'done'
@@ -104,6 +109,19 @@ export function createTicker(db: Queryable, almanac: Almanac, events: BeatEvents
       events.emit('beat:armed', { armed, refused: refused.length })
       return armed
     },
+  }
+}
+
+function halve<T>(all: readonly T[]): [T[], T[]] {
+  const half = all.length >> 1
+  return [all.slice(0, half), all.slice(half)]
+}
+
+function add(one: Fired, other: Fired): Fired {
+  return {
+    taken: one.taken + other.taken,
+    fired: one.fired + other.fired,
+    skipped: one.skipped + other.skipped,
   }
 }
 

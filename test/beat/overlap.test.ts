@@ -2,7 +2,7 @@
 import t from 'tap'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
-import { dues, every, openWorld, type Columns } from './world.ts'
+import { every, openWorld, type Columns } from './world.ts'
 
 const world = await openWorld(t)
 const { sql, url, put, row, firings, makeDue, fired } = world
@@ -20,12 +20,14 @@ const skipped = (id: string, count: number) =>
     async () => (await firings(id)).filter(({ state }) => state === 'skipped').length >= count,
   )
 
-/** A schedule whose first run has started and goes on until it is revoked. */
+const started = (run: string | null) =>
+  until('the run has started', async () => (await stateOf(run)) === 'STARTED')
+
+/** A schedule whose first run goes on until it is revoked. */
 async function putBusy(columns: Columns): Promise<{ id: string; run: string | null }> {
   const id = await put({ task: 'test.scripted', input: { fate: 'hang', obedient: true }, ...columns })
   await makeDue(id)
   const [firing] = await fired(id)
-  await until('the run has started', async () => (await stateOf(firing!.run_id)) === 'STARTED')
   return { id, run: firing!.run_id }
 }
 
@@ -33,8 +35,8 @@ t.test('celery row 16: `allow` lets runs overlap', async (t) => {
   const { id, run } = await putBusy({ overlap: 'allow' })
   await makeDue(id)
   const [, second] = await fired(id, 2)
-  await until('both run', async () => (await stateOf(second!.run_id)) === 'STARTED')
-  t.equal(await stateOf(run), 'STARTED')
+  await Promise.all([started(run), started(second!.run_id)])
+  t.strictSame([await stateOf(run), await stateOf(second!.run_id)], ['STARTED', 'STARTED'], 'both run')
   for (const { run_id } of await firings(id)) await end(run_id)
 })
 
@@ -120,13 +122,14 @@ t.test('a kept instant that the database refuses is set apart', async (t) => {
 
 t.test('celery row 16: `cancel_other` ends the run that is in the way', async (t) => {
   const { id, run } = await putBusy({ overlap: 'cancel_other' })
+  await started(run)
   const due = await makeDue(id)
   const [, second] = await fired(id, 2)
   t.match(second, { due_at: due, state: 'fired' })
   await until('the first has ended', async () => (await stateOf(run)) === 'REVOKED')
   const [ended] = await sql`select reason, error from rowbeat.runs where id = ${run}`
   t.match(ended, { reason: 'terminated', error: { message: /replaced by the next firing/ } })
-  await until('the second runs', async () => (await stateOf(second!.run_id)) === 'STARTED')
+  await started(second!.run_id)
   await end(second!.run_id)
 })
 

@@ -152,6 +152,19 @@ for (const [name, { use, autocommit = false }] of Object.entries(KINDS)) {
       t.equal(await orders(), 1)
     })
 
+    await t.test('a revocation belongs to the transaction', async (t) => {
+      const run = await rowbeat.enqueue(`${kind}.revoked`, {}, { delay: '1h' })
+      const again = use(url, async (handle) => {
+        t.equal(await rowbeat.in(handle).revoke(run, { reason: 'не треба' }), 'REVOKED')
+        throw new Error('changed my mind')
+      })
+      await t.rejects(again, { message: 'changed my mind' })
+      t.equal(await run.state(), autocommit ? 'REVOKED' : 'SCHEDULED')
+      await use(url, (handle) => rowbeat.in(handle).revoke(run.id, { reason: 'не треба' }))
+      t.match(await run.get(), { state: 'REVOKED', error: { name: 'RunRevoked', message: 'не треба' } })
+      await run.forget()
+    })
+
     await t.test('many are enqueued in order, and refusals come in the same words', async (t) => {
       await use(url, async (handle) => {
         const runs = await rowbeat.in(handle).enqueueMany(

@@ -24,7 +24,8 @@ function describe(table: string, column: PgColumn, keys: readonly string[]): Col
     name: column.name,
     type: column.getSQLType(),
     required: column.notNull,
-    defaulted: column.hasDefault || column.generatedIdentity !== undefined,
+    // Not what drizzle fills in for a trigger to replace.
+    defaulted: [column.default, column.generated, column.generatedIdentity].some((it) => it !== undefined),
     keyed: column.primary || keys.includes(column.name),
   }
 }
@@ -89,6 +90,22 @@ t.test('a drizzle user queries runs like any table', async (t) => {
     { id, state: 'PENDING', input: { x: 1 }, tags: ['a'], timeLimit: 5, createdAt: Date, result: null },
   ])
   await rowbeat.close()
+})
+
+t.test('a drizzle user schedules by an insert, and sees what became of it', async (t) => {
+  const { url } = await setup(t)
+  const client = postgres(url, { max: 2 })
+  t.teardown(() => client.end())
+  const db = drizzle({ client })
+  const schedule = { kind: 'interval', every: 10, period: 'seconds' } as const
+  const [made] = await db
+    .insert(schema.schedules)
+    .values({ name: 'tick', task: 'demo.add', schedule, expires: '5 minutes' })
+    .returning()
+  t.match(made, { name: 'tick', kind: 'interval', version: 1, anchorAt: Date, tags: [], enabled: true })
+  await db.update(schema.schedules).set({ description: 'x' }).where(eq(schema.schedules.id, made!.id))
+  t.match(await db.select().from(schema.schedules), [{ version: 2, description: 'x', expires: '00:05:00' }])
+  t.strictSame(await db.select().from(schema.firings), [])
 })
 
 t.test('nothing that enqueues, works or serves loads drizzle-orm', async (t) => {

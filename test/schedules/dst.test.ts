@@ -11,7 +11,7 @@ import {
   type CrontabSpec,
   type Preview,
 } from '../../src/schedules/crontab.ts'
-import { createZones } from '../../src/schedules/zone.ts'
+import { createZones, type Zones } from '../../src/schedules/zone.ts'
 
 const vectors: {
   id: string
@@ -135,5 +135,60 @@ t.test('a day that an island skipped is one run at its end', (t) => {
       'On 2011-12-30 the clocks of Pacific/Apia go forward from 00:00 to 00:00 of 2011-12-31: 09:00 does not come and runs at 00:00 instead.',
     ],
   })
+  t.end()
+})
+
+t.test('a yearly run that follows the clock comes twice in its hour, before it is sought next year', (t) => {
+  const yearly = { minute: '*/30', hour: '3', day_of_month: '25-31', month_of_year: '10', day_of_week: 'sun' }
+  const clock = createCrontabClock(read(yearly), zones)
+  const runs = [
+    '2026-10-25T00:00:00Z',
+    '2026-10-25T00:30:00Z',
+    '2026-10-25T01:00:00Z',
+    '2026-10-25T01:30:00Z',
+  ]
+  const all = ['2025-10-26T01:30:00Z', ...runs, '2027-10-31T00:00:00Z']
+  for (const [index, run] of all.slice(1).entries()) {
+    t.equal(iso(clock.next(Date.parse(all[index]!))!), run)
+    t.equal(iso(clock.previous(Date.parse(run))!), all[index])
+  }
+  t.end()
+})
+
+/** The same zones, with pieces cut into bits of 47 minutes. */
+const cutZones: Zones = {
+  ...zones,
+  open(name) {
+    const zone = zones.open(name)
+    const bit = 47 * 60_000
+    return {
+      pieceAt(ms) {
+        const { from, to, offset, reached } = zone.pieceAt(ms)
+        const cut = Math.max(from, Math.floor(ms / bit) * bit)
+        const end = Math.min(to, (Math.floor(ms / bit) + 1) * bit)
+        return {
+          from: cut,
+          to: end,
+          offset,
+          reached: Math.max(reached, cut > from ? cut + offset - 1 : -Infinity),
+        }
+      },
+    }
+  },
+}
+
+t.test('where pieces of constant offset are cut makes no difference, right at a change neither', (t) => {
+  for (const minute of ['*/10', '5,50']) {
+    const spec = read({ minute, hour: '3', day_of_month: '25-31', month_of_year: '10', day_of_week: 'sun' })
+    const [whole, cut] = [createCrontabClock(spec, zones), createCrontabClock(spec, cutZones)]
+    for (
+      let at = Date.parse('2026-10-24T22:00:00Z');
+      at < Date.parse('2026-10-25T04:00:00Z');
+      at += 7 * 60_000
+    ) {
+      t.equal(cut.next(at), whole.next(at), `${minute} after ${iso(at)}`)
+      t.equal(cut.previous(at), whole.previous(at), `${minute} before ${iso(at)}`)
+    }
+  }
   t.end()
 })

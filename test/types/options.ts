@@ -56,3 +56,13 @@ task('o.no-handler', {})
 await rowbeat.enqueue(() => null)
 // @ts-expect-error a handle that is none
 rowbeat.in({ select: () => null })
+
+// What is revoked is a handle or an id.
+await rowbeat.revoke(await rowbeat.enqueue(tick), { reason: 'enough' })
+await rowbeat
+  .in({ query: async () => ({ rows: [] }) })
+  .revoke('0199c0de-0000-7000-8000-000000000000', { terminate: true })
+// @ts-expect-error Celery's option
+await rowbeat.revoke('0199c0de-0000-7000-8000-000000000000', { signal: 'SIGKILL' })
+// @ts-expect-error a task is not a run
+await rowbeat.revoke(tick)

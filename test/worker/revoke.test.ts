@@ -1,7 +1,7 @@
 /** Revoked runs and their workers: who is told, how soon, and what becomes of a handler that listens or does not. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import type postgres from 'postgres'
+import postgres from 'postgres'
 import { Discard, Retry, Snooze, createRowbeat, task } from '../../src/index.ts'
 import type { RunHandle } from '../../src/index.ts'
 import { setup } from '../helpers/bundle.ts'
@@ -140,9 +140,8 @@ t.test('a handler that is told decides with what it says', { buffered: true }, a
     await runs[i]!.result({ timeout: '2s' }).catch(() => {})
     t.match(await runs[i]!.get(), { ...expected, attempt: 1, startedAt: String, worker: String }, how)
   }
-  t.match(await sql`select run_id, outcome from rowbeat.attempts`, [
-    { run_id: runs[5]!.id, outcome: 'failed' },
-  ])
+  const tries = await sql`select run_id as id, outcome from rowbeat.attempts`
+  t.strictSame([...tries], [{ id: runs[5]!.id, outcome: 'failed' }])
   t.strictSame(heard.finished.map(({ state }) => state).toSorted(), [
     'FAILURE',
     ...Array(5).fill('REVOKED'),
@@ -200,7 +199,7 @@ t.test('a handler that does not listen finishes, unless it is terminated', { buf
   await settled(sql)
   t.equal(worker.running, 0)
   await worker.stop()
-  t.match(await sql`select from rowbeat.progress`, [], 'what it reported late is not written')
+  t.equal((await sql`select from rowbeat.progress`).length, 0, 'what it reported late is not written')
 })
 
 t.test(
@@ -268,7 +267,47 @@ t.test(
     await t.rejects(terminated.result({ timeout: '1s' }), { name: 'RunRevoked', reason: 'terminated' })
     t.equal(await ends.result({ timeout: '5s' }), 1)
     await open(0)
-    t.match(await sql`select run from ledger`, [{ run: ends.id }])
+    t.strictSame([...(await sql`select run from ledger`)], [{ run: ends.id }])
+    await settled(sql)
+  },
+)
+
+t.test(
+  'what is revoked while it waits for its transaction or its schema does not start',
+  { buffered: true },
+  async (t) => {
+    const { url, sql } = await setup(t)
+    await makeLedger(sql)
+    const only = postgres(url, { max: 1, fetch_types: false })
+    t.teardown(() => only.end())
+    let open = (): void => {}
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    const validate = async (value: unknown) => {
+      await opened
+      return { value: value as object }
+    }
+    const input = { '~standard': { version: 1 as const, vendor: 'test', validate } }
+    const slow = task('test.slow', { input }, (_: object, { run }) => void started.set(run.id, 1))
+    const { rowbeat, worker } = await startWorker(t, url, { tasks: [entry, slow], db: only })
+    const client = createRowbeat({ databaseUrl: url })
+    t.teardown(() => client.close())
+    const first = await rowbeat.enqueue(entry, { ms: 1000 })
+    await until(
+      'it has the connection',
+      async () =>
+        (
+          await sql`select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`
+        ).length > 0,
+    )
+    const runs = [await client.enqueue('test.entry'), await client.enqueue('test.slow')]
+    await until('they wait', () => worker.running === 3)
+    for (const run of runs) await run.revoke({ terminate: true })
+    t.equal(await first.result({ timeout: '5s' }), 1)
+    open()
+    for (const run of runs)
+      await t.rejects(run.result({ timeout: '5s' }), { name: 'RunRevoked', reason: 'revoked' })
+    t.strictSame([...(await sql`select run from ledger`)], [{ run: first.id }])
+    t.notOk(started.has(runs[1]!.id))
     await settled(sql)
   },
 )
@@ -325,7 +364,7 @@ t.test(
     await worker.stop({ grace: 0 })
     t.match(await gone.get(), { state: 'REVOKED', reason: 'revoked', attempt: 1 })
     t.match(await back.get(), { state: 'PENDING', attempt: 0 })
-    t.match(await sql`select run_id from rowbeat.attempts`, [{ run_id: back.id }])
+    t.strictSame([...(await sql`select run_id from rowbeat.attempts`)], [{ run_id: back.id }])
   },
 )
 

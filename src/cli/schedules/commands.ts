@@ -3,12 +3,15 @@
  * is due is said in one of four ways: --cron, --every, --solar, --at.
  */
 import type { Command } from 'commander'
-import { CATCH_UPS, OVERLAPS } from '../../schedules/definition.ts'
+import type { CatchUp, Overlap } from '../../schedules/definition.ts'
 import { addCommon, durationFlag, whole } from '../options.ts'
-import { instantFlag, number, word } from './flags.ts'
+import { instantFlag, number, word } from './values.ts'
 
 type Report = (code: number) => void
 
+// Named here too: the engine of schedules is loaded by those who need it.
+const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'buffer_one', 'cancel_other']
+const CATCH_UPS: readonly CatchUp[] = ['last', 'all', 'skip']
 const WHICH = 'name or id of the schedule'
 
 export function addSchedules(program: Command, report: Report): void {

@@ -2,9 +2,7 @@
  * What was typed about a schedule as the body that REST would get: one grammar and one set of refusals. Only what was
  * given is in it, so that the same serves an edit.
  */
-import { InvalidArgumentError } from 'commander'
 import { ConfigError } from '../../errors.ts'
-import { isInstant } from '../../instant.ts'
 import type { SolarEvent } from '../../schedules/solar.ts'
 import { at, cron, every, solar } from '../../schedules/when.ts'
 import type { Flags } from '../options.ts'
@@ -123,26 +121,5 @@ export function parseJson(text: string, what: string): unknown {
       `The ${what} is not JSON (${(cause as Error).message}): write it as in '{"x": 1, "y": 2}'.`,
       { cause },
     )
-  }
-}
-
-export function instantFlag(text: string): string {
-  if (isInstant(text)) return text
-  throw new InvalidArgumentError('Give an instant such as 2026-01-31T12:00:00Z.')
-}
-
-export function number(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (value >= min && value <= max) return value
-    throw new InvalidArgumentError(`Give a number from ${min} to ${max}.`)
-  }
-}
-
-export function word<Word extends string>(...words: readonly Word[]): (text: string) => Word {
-  return (text) => {
-    const found = words.find((known) => known === text)
-    if (found) return found
-    throw new InvalidArgumentError(`Give ${words.slice(0, -1).join(', ')} or ${words.at(-1)}.`)
   }
 }

@@ -49,7 +49,7 @@ with alive as (
 select exists (select from rowbeat.workers where id = $1::text) as known, (extract(epoch from clock_timestamp()) * 1000)::float8 as now,
   (extract(epoch from (select min(next_run_at) from rowbeat.schedules where enabled) - clock_timestamp()) * 1000)::float8 as due,
   exists (select from rowbeat.schedules where enabled and next_run_at is null and error is null) as unarmed,
-  exists (select from rowbeat.schedules where not enabled and resume_at is not null and resume_at <= clock_timestamp()) as resumable,
+  exists (select from rowbeat.schedules where not enabled and resume_at is not null and resume_at <= statement_timestamp()) as resumable,
   exists (select from rowbeat.schedules where buffered_at is not null) as buffered,
   exists (select from rowbeat.schedules where enabled and failures_max is not null) as watched`,
     [id, Math.round(facts.rssBytes), facts.loopLagMs, facts.skewMs, facts.stopping],
@@ -83,14 +83,14 @@ export interface DueRow extends Timed {
 const TIMING = `s.id::text as id, s.version, s.schedule::text as schedule, floor(extract(epoch from s.anchor_at) * 1000)::float8 as "anchorMs",
   floor(extract(epoch from s.start_at) * 1000)::float8 as "startMs", floor(extract(epoch from s.end_at) * 1000)::float8 as "endMs"`
 
-/** Rows whose next instant has come, the longest due first. */
+/** Rows whose next instant has come, the longest due first. An index is not asked by clock_timestamp(), which may differ from row to row. */
 export async function readDue(db: Queryable, limit: number): Promise<DueRow[]> {
   return await db.query<DueRow>(
     `/* read_due */
 select ${TIMING}, floor(extract(epoch from s.next_run_at) * 1000)::float8 as "dueMs", (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
   s.overlap, s.catch_up as "catchUp", (extract(epoch from s.catch_up_window) * 1000)::float8 as "windowMs", s.one_off as "oneOff",
   (s.firings_max - s.firings_total)::float8 as left
-from rowbeat.schedules s where s.enabled and s.next_run_at <= clock_timestamp() order by s.next_run_at limit $1::integer`,
+from rowbeat.schedules s where s.enabled and s.next_run_at <= statement_timestamp() order by s.next_run_at limit $1::integer`,
     [limit],
   )
 }
@@ -173,7 +173,7 @@ export async function resumeSchedules(db: Queryable): Promise<number> {
   const rows = await db.query(
     `/* resume_schedules */
 update rowbeat.schedules s set enabled = true
-where s.id = any (array(select id from rowbeat.schedules where not enabled and resume_at <= clock_timestamp() limit 1000 for update skip locked)) returning 1 as one`,
+where s.id = any (array(select id from rowbeat.schedules where not enabled and resume_at <= statement_timestamp() limit 1000 for update skip locked)) returning 1 as one`,
   )
   return rows.length
 }
