@@ -298,7 +298,7 @@ begin
   live := array(select rowbeat.live_runs_v1(s.id));
   if live = '{}' then return null; end if;
   if s.overlap <> 'cancel_other' then return s.overlap; end if;
-  perform rowbeat.revoke(r, true, 'replaced by the next firing of its schedule') from unnest(live) r where not rowbeat.end_waiting_v2(r, 'replaced', 'replaced by the next firing of its schedule', null);
+  perform rowbeat.revoke_v1(r, true, 'replaced by the next firing of its schedule') from unnest(live) r where not rowbeat.end_waiting_v2(r, 'replaced', 'replaced by the next firing of its schedule', null);
   return null;
 end $$;
 

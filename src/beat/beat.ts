@@ -62,6 +62,8 @@ const POLL_MS = 1000
 const GAP_MS = 25
 /** Where a run ends that a firing waits for, or fails once too often, is looked at so often. */
 const WATCH_MS = 500
+/** Rows that an open transaction holds cannot be armed or resumed yet, and are tried again so often. */
+const HELD_MS = 100
 
 export function createBeat(options: BeatOptions): Beat {
   const { prepare = true, timezone = 'UTC' } = options
@@ -182,27 +184,30 @@ function createLoop({ db, id, ticker, register, events, stop }: LoopOptions): {
     return prospect
   }
 
+  /** What fails is told, and tried again; nothing else waits for it. */
+  const attempt = async (what: string, work: () => Promise<number>): Promise<number> => {
+    try {
+      return await work()
+    } catch (error) {
+      events.emit('beat:trouble', { what, error })
+      return 0
+    }
+  }
+
   /** What is not a firing of a due instant; answers for how many milliseconds there is no more of it. */
   const attend = async (prospect: Prospect): Promise<number> => {
     if (!prospect.known) await register()
-    const resumed = prospect.resumable ? await resumeSchedules(db) : 0
+    const resumed = prospect.resumable ? await attempt('resuming schedules', () => resumeSchedules(db)) : 0
     if (resumed > 0) events.emit('beat:resumed', { schedules: resumed })
-    const armed = prospect.unarmed ? await ticker.arm() : 0
+    const armed = prospect.unarmed ? await attempt('working out instants', () => ticker.arm()) : 0
     if (armed + resumed > 0) return 0
-    // Rows that an open transaction holds cannot be armed or resumed yet.
-    const restMs =
-      prospect.unarmed || prospect.resumable
-        ? GAP_MS
-        : prospect.buffered || prospect.watched
-          ? WATCH_MS
-          : POLL_MS
-    if (!(prospect.buffered || prospect.watched) || Math.abs(monotonicMs() - watchedAt) < WATCH_MS / 2)
-      return restMs
+    const { buffered, watched } = prospect
+    const restMs = prospect.unarmed || prospect.resumable ? HELD_MS : buffered || watched ? WATCH_MS : POLL_MS
+    if (!(buffered || watched) || Math.abs(monotonicMs() - watchedAt) < WATCH_MS / 2) return restMs
     watchedAt = monotonicMs()
-    if (prospect.buffered) await fireBuffered(db)
-    if (!prospect.watched) return restMs
-    const schedules = await pauseFailing(db)
-    if (schedules > 0) events.emit('beat:paused', { schedules })
+    if (buffered) await attempt('firing what was kept', () => fireBuffered(db))
+    const paused = watched ? await attempt('pausing what fails', () => pauseFailing(db)) : 0
+    if (paused > 0) events.emit('beat:paused', { schedules: paused })
     return restMs
   }
 

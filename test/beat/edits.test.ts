@@ -5,7 +5,7 @@ import { until } from '../helpers/wait.ts'
 import { ago, every, openWorld, seldom } from './world.ts'
 
 const world = await openWorld(t, { timezone: 'Asia/Tokyo' })
-const { sql, url, put, row, firings, armed, makeDue, fired, heard } = world
+const { sql, admin, url, put, row, firings, armed, makeDue, fired, heard } = world
 const crontab = (fields: object) => ({ kind: 'crontab', timezone: 'UTC', ...fields })
 /** A beat looks each second; what that costs is the margin. */
 const AT_ONCE_MS = 1300
@@ -231,6 +231,25 @@ t.test('celery row 13: ten thousand schedules cost nothing until they are due', 
       'a look reads the index',
     )
   }
+})
+
+t.test('a role that may write the table, and nothing else, schedules work', async (t) => {
+  const role = `planner_${process.pid}`
+  await admin.unsafe(
+    `create role ${role}; grant usage on schema rowbeat to ${role}; grant select, insert, update, delete on rowbeat.schedules to ${role}`,
+  )
+  t.teardown(() => admin.unsafe(`drop owned by ${role}; drop role ${role}`))
+  const [made] = await admin.begin(async (tx) => {
+    await tx.unsafe(`set local role ${role}`)
+    return await tx`insert into rowbeat.schedules (name, task, schedule) values ('by the planner', 'a.task', ${tx.json(seldom)}) returning id`
+  })
+  await armed(made!.id)
+  await admin.begin(async (tx) => {
+    await tx.unsafe(`set local role ${role}`)
+    await tx`update rowbeat.schedules set schedule = ${tx.json(every(100))} where id = ${made!.id}`
+  })
+  t.equal((await fired(made!.id))[0]!.version, 2)
+  await sql`delete from rowbeat.schedules`
 })
 
 t.test('nothing of this was trouble', async (t) => {

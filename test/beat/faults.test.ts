@@ -148,6 +148,23 @@ t.test('what is no fault of a row marks none', async (t) => {
   heard.trouble.length = 0
 })
 
+t.test('a pause that cannot end keeps nobody from firing, nor from being armed', async (t) => {
+  await sql`create function never_again() returns trigger language plpgsql as $$ begin raise exception 'never again'; end $$`
+  await sql`create trigger never_again before update on rowbeat.schedules for each row when (old.name = 'cursed') execute function never_again()`
+  await sql`
+    insert into rowbeat.schedules (name, task, schedule, enabled, resume_at)
+    values ('cursed', 'a.task', ${sql.json(seldom)}, false, clock_timestamp())`
+  await until('the beat had trouble', () => heard.trouble.some(({ what }) => what === 'resuming schedules'))
+  t.ok(await fired(await put({ schedule: every(100) }), 3))
+  await sql`drop trigger never_again on rowbeat.schedules`
+  await until(
+    'it is resumed',
+    async () => (await sql`select from rowbeat.schedules where name = 'cursed' and enabled`).length,
+  )
+  heard.trouble.length = 0
+  await sql`delete from rowbeat.schedules`
+})
+
 t.test('a transaction that holds rows holds up only these', async (t) => {
   const held = await Promise.all(
     ['due', 'unarmed', 'resumable'].map((name) => put({ name: `held, ${name}` })),
@@ -156,24 +173,25 @@ t.test('a transaction that holds rows holds up only these', async (t) => {
   for (const id of held) await armed(id)
   const release = new AbortController()
   const taken = new AbortController()
+  const hold = () =>
+    sql.begin(async (tx) => {
+      await tx`select from rowbeat.schedules where id = any (${held}) for update`
+      taken.abort()
+      if (!release.signal.aborted) await once(release.signal, 'abort')
+    })
   // The holder waits for the editor, and has the rows the moment they are as no beat has seen them yet.
-  const holder = sql.begin(async (tx) => {
+  const holder = await sql.begin(async (tx) => {
     await tx`select from rowbeat.schedules where id = any (${held}) for update`
-    taken.abort()
-    if (!release.signal.aborted) await once(release.signal, 'abort')
-  })
-  await sql.begin(async (tx) => {
-    await tx`select from rowbeat.schedules where id = any (${held}) for update`
-    await until(
-      'the holder waits',
-      async () =>
-        (
-          await sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-        ).length,
-    )
+    const waiting = { end: hold() }
+    await until('the holder waits', async () => {
+      const blocked =
+        await sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+      return blocked.length > 0
+    })
     await tx`update rowbeat.schedules set next_run_at = clock_timestamp() where id = ${due}`
     await tx`update rowbeat.schedules set next_run_at = null where id = ${unarmed}`
     await tx`update rowbeat.schedules set enabled = false, resume_at = clock_timestamp() where id = ${resumable}`
+    return waiting
   })
   if (!taken.signal.aborted) await once(taken.signal, 'abort')
   const free = await put({ schedule: every(100) })
@@ -184,7 +202,7 @@ t.test('a transaction that holds rows holds up only these', async (t) => {
   t.equal((await row(unarmed)).next_run_at, null)
   t.equal((await row(resumable)).enabled, false)
   release.abort()
-  await holder
+  await holder.end
   await fired(due)
   t.ok((await armed(unarmed)).next_run_at)
   await until('it is resumed', async () => (await row(resumable)).enabled)

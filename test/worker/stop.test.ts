@@ -55,7 +55,7 @@ t.test(
     )
     t.equal(await other.rowbeat.run(scripted, obedient.id).result({ timeout: '5s' }), 1)
     await until('the deaf one has ended', () => worker.running === 0)
-    t.match(heard.finished, [], 'its late outcome is not stored')
+    t.strictSame(heard.finished, [], 'its late outcome is not stored')
     t.match(await sql`select worker, count(*)::int as n from rowbeat.results group by 1`, [
       { worker: other.worker.name, n: 2 },
     ])
