@@ -52,11 +52,15 @@ export async function openStage(databaseUrl: string): Promise<Stage> {
       return started
     },
     armed: () =>
-      until('every schedule is armed', async () => {
-        const [left] = await sql`
-          select exists (select from rowbeat.schedules where enabled and next_run_at is null and error is null) as yes`
-        return !left!['yes']
-      }),
+      until(
+        'every schedule is armed',
+        async () => {
+          const [left] = await sql`
+            select count(*)::int as n from rowbeat.schedules where enabled and next_run_at is null and error is null`
+          return left!['n'] === 0
+        },
+        100,
+      ),
     async watchCpu() {
       const before = await spent()
       return async () => {

@@ -1,6 +1,7 @@
 /**
  * Writes the figures as Markdown between two markers of docs/benchmarks.md; what stands around them is
- * written by people. A page that does not exist yet is made with the markers and a title.
+ * written by people. A page that does not exist yet is made with the markers and a title. The section of a scenario
+ * that these results do not have stays as it was.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { FLOORS } from './floors.ts'
@@ -93,11 +94,11 @@ function section(scenario: Scenario, result: ScenarioResult, results: Results): 
   ]
 }
 
-export function render(results: Results): string {
+export function render(results: Results, before = ''): string {
   const machine = Object.entries(results.machine).map(([name, value]) => `${name} ${value}`)
   const sections = SCENARIOS.flatMap((scenario) => {
     const result = results.scenarios[scenario.name]
-    return result ? section(scenario, result, results) : []
+    return result ? section(scenario, result, results) : sectionOf(before, scenario.title)
   })
   return [
     `Machine: ${machine.join('; ')}.`,
@@ -108,12 +109,21 @@ export function render(results: Results): string {
   ].join('\n')
 }
 
+/** The lines of one section of a page. */
+function sectionOf(page: string, title: string): string[] {
+  const lines = page.split('\n')
+  const from = lines.indexOf(`## ${title}`)
+  if (from === -1) return []
+  const length = lines.slice(from + 1).findIndex((line) => line.startsWith('## ') || line === END)
+  return lines.slice(from, length === -1 ? undefined : from + 1 + length)
+}
+
 export function writePage(path: string, results: Results): void {
   const empty = `# Benchmarks\n\n${BEGIN}\n${END}\n`
   const page = existsSync(path) ? readFileSync(path, 'utf8') : empty
   const from = page.indexOf(BEGIN)
   const to = page.indexOf(END)
-  const body = `${BEGIN}\n${render(results)}\n${END}`
+  const body = `${BEGIN}\n${render(results, page)}\n${END}`
   const next =
     from === -1 || to === -1 ? `${page}\n${body}\n` : page.slice(0, from) + body + page.slice(to + END.length)
   writeFileSync(path, next)

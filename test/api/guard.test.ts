@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Access } from '../../src/api/guard.ts'
 import { guard } from '../../src/api/guard.ts'
 import { makeKey, revokeKey } from '../../src/auth/key.ts'
+import { SCOPES } from '../../src/auth/scopes.ts'
 import { portOf, sendRaw } from './raw.ts'
 import { serve } from './world.ts'
 
@@ -29,10 +30,10 @@ t.test('every route but the public ones refuses every kind of bad key', async (t
     ['an expired key', expired.key],
     ['a revoked key', revoked.key],
   ]
-  t.ok(routes.length >= 35, `${routes.length} routes`)
+  t.ok(routes.length >= 100, `${routes.length} routes`)
   for (const { method, url, access } of routes) {
     t.ok(access, `${method} ${url} says who may call it`)
-    const path = url.replace(':id', randomUUID())
+    const path = url.replace(/:id(\([^)]*\))?/, randomUUID()).replace('::', ':')
     const isPublic = PUBLIC.includes(url)
     t.equal(access?.auth === 'public', isPublic, `${method} ${url} is public only if it is known to be`)
     for (const [what, key] of keys) {
@@ -43,7 +44,7 @@ t.test('every route but the public ones refuses every kind of bad key', async (t
         t.match(String(answer.headers['www-authenticate']), /^Bearer realm="rowbeat"/)
       }
     }
-    for (const scope of ['runs:read', 'runs:write']) {
+    for (const scope of SCOPES) {
       if (access?.auth !== 'scope' || access.scope === scope) continue
       const answer = await call(method as 'GET', path, undefined, { key: (await issue([scope])).key })
       t.equal(answer.status, 403, `${method} ${url} with only ${scope}`)
@@ -53,8 +54,11 @@ t.test('every route but the public ones refuses every kind of bad key', async (t
 })
 
 t.test('no spelling of an address gets past the guard', async (t) => {
-  const { listen, rowbeat } = await serve(t)
+  const { listen, rowbeat, call } = await serve(t)
   const { id } = await rowbeat.enqueue('demo.echo', { secret: 'planted' })
+  const schedule = { kind: 'interval', every: 1, period: 'hours' }
+  const made = await call('POST', '/v1/schedules', { name: 'planted', task: 'demo.echo', schedule })
+  const planted = made.json.id as string
   const port = portOf(await listen())
   const paths = [
     '/v1/runs',
@@ -80,6 +84,17 @@ t.test('no spelling of an address gets past the guard', async (t) => {
     '/v1/runs%3fx',
     '/v1/runs%00',
     'http://localhost/v1/runs',
+    '/v1/schedules',
+    `/v1/schedules/${planted}`,
+    `/v1/schedules/${planted}:run`,
+    `/v1/schedules/${planted}%3Arun`,
+    `/v1/schedules/${planted}:resume/../../healthz`,
+    `/v1/schedules/${planted}/firings`,
+    '/v1/schedules:export',
+    '/v1/schedules%3Aexport',
+    '/v1/schedules:preview',
+    '/v1/schedules::preview',
+    '/v1/schedules/:id::run',
     '*',
   ]
   for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'TRACE', 'QUERY', 'PROPFIND']) {

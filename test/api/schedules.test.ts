@@ -295,11 +295,11 @@ t.test('every wrong place is told at once, and nothing is written', async (t) =>
   t.match(String(answer.headers['content-type']), 'application/problem+json')
   t.strictSame(
     pointers(answer),
-    '/a~1b /anchor_at /catch_up /catch_up_window /description /enabled /end_at /expires /failures_max /firings_max /headers /input/x /input/y /jitter /name /next_run_at /one_off /overlap /priority /queue /schedule/day_of_week /schedule/hour /schedule/minute /schedule/mode /schedule/second /schedule/timezone /start_at /tags'.split(
+    '/anchor_at /a~1b /catch_up /catch_up_window /description /enabled /end_at /expires /failures_max /firings_max /headers /input/x /input/y /jitter /name /next_run_at /one_off /overlap /priority /queue /schedule/day_of_week /schedule/hour /schedule/minute /schedule/mode /schedule/second /schedule/timezone /start_at /tags'.split(
       ' ',
     ),
   )
-  t.strictSame(await sql`select from rowbeat.schedules`, [])
+  t.equal((await sql`select from rowbeat.schedules`).length, 0)
 })
 
 t.test('what is refused, one by one, with its place', async (t) => {
@@ -380,7 +380,7 @@ t.test('the input is what the task takes, and the task one that was registered',
     (await call('POST', '/v1/schedules', body({ task: 'other.task', input: { name: 'x' } }))).status,
     201,
   )
-  const input = { __proto__: { polluted: 1 }, 'a/b': [{}, null, ''] }
+  const input = { ['__proto__']: { polluted: 1 }, 'a/b': [{}, null, ''] }
   t.strictSame((await make(world, { input })).input, input)
 })
 

@@ -94,15 +94,13 @@ export async function preview(
   })
 }
 
-/** Each beat declares one of its own. */
-const BUILT_IN = CLEANUP_TASK
-
 export async function orphans(flags: Flags): Promise<number> {
   return await atDesk(
     flags,
     async ({ control, config, given, json }) => {
       const { schedules } = await loadModules(config, given)
-      const declared = [BUILT_IN, ...schedules.map((schedule) => schedule.name)]
+      // Each beat declares one of its own, which has the name of its task.
+      const declared = [CLEANUP_TASK, ...schedules.map((schedule) => schedule.name)]
       const items = await control.orphans(PROCESS, declared)
       if (json) say({ items, next: null })
       else if (items.length === 0) tell('None: the code here declares every schedule that code ever did.')

@@ -108,7 +108,7 @@ export async function pauseSchedule(
 ): Promise<string | null> {
   const [row] = await db.query<{ schedule: string }>(
     `/* pause_schedule */ update rowbeat.schedules s set enabled = false, pause_reason = $3::text,
-  resume_at = coalesce($4::timestamptz, clock_timestamp() + $5::float8 * interval '1 second')
+  resume_at = coalesce($4::text::timestamptz, clock_timestamp() + $5::float8 * interval '1 second')
 where s.id = $1::uuid and s.version = $2::integer returning ${SCHEDULE_JSON} as schedule`,
     [id, version, reason, typeof until === 'string' ? until : null, typeof until === 'number' ? until : null],
   )
@@ -144,7 +144,7 @@ export async function runSchedule(
   more: object,
 ): Promise<string> {
   const [row] = await db.query<{ id: string }>(
-    `/* run_schedule */ select rowbeat.run_schedule_v1($1::uuid, $2::timestamptz, $3::text::jsonb)::text as id`,
+    `/* run_schedule */ select rowbeat.run_schedule_v1($1::uuid, $2::text::timestamptz, $3::text::jsonb)::text as id`,
     [id, asOf, JSON.stringify(more)],
   )
   return row!.id
@@ -158,7 +158,7 @@ export async function backfillSchedule(
 ): Promise<{ at: string; runId: string }[]> {
   return await db.query<{ at: string; runId: string }>(
     `/* backfill_schedule */ select to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, run_id::text as "runId"
-from rowbeat.backfill_v1($1::uuid, $2::timestamptz[]) order by due_at`,
+from rowbeat.backfill_v1($1::uuid, $2::text::timestamptz[]) order by due_at`,
     [id, `{${instants.join(',')}}`],
   )
 }

@@ -126,7 +126,7 @@ export async function listFirings(
   return await db.query<{ firing: string; place: string }>(
     `/* list_firings */ select ${FIRING_JSON} as firing, ${instant('f.due_at', 'US')} as place
 from rowbeat.firings f
-where f.schedule_id = $1::uuid and f.due_at < coalesce($2::timestamptz, 'infinity') and ($3::text is null or f.state = any (string_to_array($3::text, ',')))
+where f.schedule_id = $1::uuid and f.due_at < coalesce($2::text::timestamptz, 'infinity') and ($3::text is null or f.state = any (string_to_array($3::text, ',')))
 order by f.due_at desc limit $4::integer`,
     [id, before ?? null, states?.join(',') ?? null, limit],
   )
@@ -136,7 +136,7 @@ order by f.due_at desc limit $4::integer`,
 export async function findFired(db: Queryable, id: string, instants: readonly string[]): Promise<string[]> {
   const rows = await db.query<{ at: string }>(
     `/* find_fired */ select ${instant('f.due_at')} as at from rowbeat.firings f
-where f.schedule_id = $1::uuid and f.due_at = any ($2::timestamptz[]) and f.state = 'fired'`,
+where f.schedule_id = $1::uuid and f.due_at = any ($2::text::timestamptz[]) and f.state = 'fired'`,
     [id, `{${instants.join(',')}}`],
   )
   return rows.map((row) => row.at)
