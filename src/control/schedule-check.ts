@@ -50,7 +50,8 @@ export function createScheduleCheck(
     const refusal = task === undefined || input === undefined ? null : await refusalOf(task, input)
     if (faults.length > 0) return { definition, faults: [...faults, ...(refusal?.faults ?? [])], error: null }
     if (refusal) return { definition, faults: refusal.faults, error: refusal }
-    return { definition, faults: findNever(definition as ScheduleDefinition, almanac, nowMs), error: null }
+    const never = whyNever(definition as ScheduleDefinition, almanac, fromMs(definition, nowMs))
+    return { definition, faults: never ? [never] : [], error: null }
   }
   const readWhole = async (body: unknown, nowMs: number): Promise<ScheduleDefinition> => {
     const { definition, faults, error } = await inspect(body, nowMs)
@@ -96,8 +97,13 @@ function findNever(definition: ScheduleDefinition, almanac: Almanac, nowMs: numb
   // A row that SQL wrote may hold what cannot be read.
   const read = almanac.read(definition.schedule)
   if ('faults' in read) return read.faults
-  const never = whyNever(definition, almanac, definition.enabled ? nowMs : 0)
+  const never = whyNever(definition, almanac, fromMs(definition, nowMs))
   return never ? [never] : []
+}
+
+/** From when an instant of it must lie ahead. */
+function fromMs({ enabled }: Partial<ScheduleDefinition>, nowMs: number): number {
+  return enabled ? nowMs : 0
 }
 
 /** Whether an edit says anew when it fires: only then must an instant lie ahead. To switch off is always allowed. */

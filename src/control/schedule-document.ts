@@ -3,8 +3,10 @@
  * in plain words. A row whose timing cannot be read (SQL may write one) is told as it is, without words; `error` says why.
  */
 import { mayDo, type Caller } from '../auth/scopes.ts'
+import type { Almanac } from '../schedules/almanac.ts'
 import type { ScheduleDefinition } from '../schedules/definition.ts'
-import { describeSpec, readSpec, type ScheduleSpec } from '../schedules/spec.ts'
+import { createShelf } from '../schedules/shelf.ts'
+import { describeSpec, type ScheduleSpec } from '../schedules/spec.ts'
 
 /** All keys are always present; instants are RFC 3339 UTC with milliseconds, durations seconds. */
 export interface ScheduleDocument extends Omit<ScheduleDefinition, 'schedule' | 'anchor_at'> {
@@ -44,12 +46,35 @@ export interface FiringDocument {
   until_at: string | null
 }
 
-/** `row` is JSON text as db/statements/schedules.ts makes it; `zone` is that of a crontab which names none. */
-export function toScheduleDocument(row: string, zone: string): ScheduleDocument {
-  const document = JSON.parse(row) as ScheduleDocument
-  const read = readSpec(document.schedule, '/schedule', zone)
-  if ('faults' in read) return { ...document, text: null }
-  return { ...document, schedule: read.spec, text: describeSpec(read.spec) }
+/** Reads rows, JSON text as db/statements/schedules.ts makes it. */
+export interface ScheduleReader {
+  toDocument(row: string): ScheduleDocument
+  /** Only what people wrote of it. */
+  toDefinition(row: string): ScheduleDefinition
+}
+
+/** Timings whose words are kept ready: a crontab takes 100 µs to word, and a list has hundreds. */
+const KEPT = 5000
+
+export function createScheduleReader(almanac: Almanac): ScheduleReader {
+  const words = createShelf<string, string>(KEPT)
+  const read = (row: string): [document: ScheduleDocument, spec: ScheduleSpec | null] => {
+    const document = JSON.parse(row) as ScheduleDocument
+    const result = almanac.readText(JSON.stringify(document.schedule))
+    return [document, 'spec' in result ? result.spec : null]
+  }
+  return Object.freeze({
+    toDocument(row: string) {
+      const [document, spec] = read(row)
+      if (!spec) return { ...document, text: null }
+      const text = words.get(JSON.stringify(spec), () => describeSpec(spec))
+      return { ...document, schedule: spec, text }
+    },
+    toDefinition(row: string) {
+      const [document, spec] = read(row)
+      return definitionOf(spec ? { ...document, schedule: spec } : document)
+    },
+  })
 }
 
 const DEFINITION = [

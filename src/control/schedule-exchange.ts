@@ -5,12 +5,12 @@
  *   { "rowbeat": 1, "schedules": [ { "name": "nightly", "task": "books.import", "schedule": { … }, … } ] }
  */
 import { isObject, pointerStep } from '../check.ts'
+import { sleep } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
 import { findScheduleNames, importSchedules, type ImportOutcome } from '../db/statements/schedule-edits.ts'
 import { ScheduleError, type Fault } from '../errors.ts'
 import type { ScheduleDefinition } from '../schedules/definition.ts'
 import type { ScheduleCheck } from './schedule-check.ts'
-import { definitionOf, type ScheduleDocument } from './schedule-document.ts'
 import { refuseSchedule } from './schedule-refusal.ts'
 
 export interface ScheduleFile {
@@ -31,8 +31,19 @@ export interface Imported {
 /** Faults that are told of one file. */
 const FAULTS_MAX = 100
 
-export function toFile(documents: readonly ScheduleDocument[]): ScheduleFile {
-  return { rowbeat: 1, schedules: documents.map(definitionOf) }
+/** Rows that are read before others of this process get a turn. */
+const STRIDE = 100
+
+export async function makeFile(
+  rows: readonly string[],
+  toDefinition: (row: string) => ScheduleDefinition,
+): Promise<ScheduleFile> {
+  const schedules: ScheduleDefinition[] = []
+  for (const [index, row] of rows.entries()) {
+    if (index % STRIDE === STRIDE - 1) await sleep(0)
+    schedules.push(toDefinition(row))
+  }
+  return { rowbeat: 1, schedules }
 }
 
 /** Throws ScheduleError with a pointer into the file for each fault; then nothing was written. */
@@ -89,6 +100,7 @@ async function readDefinitions(
   const faults: Fault[] = []
   const places = new Map<string, number>()
   for (const [index, body] of bodies.entries()) {
+    if (index % STRIDE === STRIDE - 1) await sleep(0)
     const read = await check.inspect(body, nowMs)
     const definition = read.definition as ScheduleDefinition
     const found = [...read.faults]

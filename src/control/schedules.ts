@@ -41,12 +41,18 @@ import { backfill, listInstants, type Backfill, type Stretch } from './backfill.
 import { concealRun, type RunControl, type RunRequest } from './runs.ts'
 import { createScheduleCheck } from './schedule-check.ts'
 import {
+  createScheduleReader,
   revealTo,
-  toScheduleDocument,
   type FiringDocument,
   type ScheduleDocument,
 } from './schedule-document.ts'
-import { importFile, toFile, type Imported, type ImportMode, type ScheduleFile } from './schedule-exchange.ts'
+import {
+  importFile,
+  makeFile,
+  type Imported,
+  type ImportMode,
+  type ScheduleFile,
+} from './schedule-exchange.ts'
 import {
   changedSchedule,
   explainScheduleRefusal,
@@ -138,7 +144,7 @@ export function createScheduleControl(
   const db = toQueryable(rowbeat.db)
   const almanac = createAlmanac({ zone: timezone })
   const check = createScheduleCheck(almanac, timezone, runs.checkInput)
-  const toDocument = (row: string): ScheduleDocument => toScheduleDocument(row, timezone)
+  const { toDocument, toDefinition } = createScheduleReader(almanac)
 
   const require = async (id: string, match: Match = 'any'): Promise<Found> => {
     const row = await readSchedule(db, id)
@@ -288,7 +294,7 @@ export function createScheduleControl(
     async export(caller, filter) {
       requireScope(caller, 'schedules:read')
       const rows = await listSchedules(db, filter, { order: 'name', limit: EVERYTHING })
-      return toFile(rows.map(toDocument))
+      return await makeFile(rows, toDefinition)
     },
     async import(caller, file, mode) {
       requireScope(caller, 'schedules:write')

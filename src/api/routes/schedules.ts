@@ -30,8 +30,9 @@ const READ = { rowbeat: { auth: 'scope', scope: 'schedules:read' } } as const
 const WRITE = { rowbeat: { auth: 'scope', scope: 'schedules:write' } } as const
 const READING = { config: READ }
 const WRITING = { config: WRITE, bodyLimit: BODY_BYTES_MAX }
-/** A file of schedules; a larger one goes in by the command line. */
-const IMPORTING = { config: WRITE, bodyLimit: 16_777_216 }
+/** Files take longer than single schedules; one that is larger goes in by the command line. */
+const EXPORTING = { config: READ, handlerTimeout: 60_000 }
+const IMPORTING = { config: WRITE, handlerTimeout: 60_000, bodyLimit: 16_777_216 }
 
 const ONE = '/v1/schedules/:id'
 const verb = (name: string): string => `/v1/schedules/:id(^[^:/]+)::${name}`
@@ -126,7 +127,7 @@ function listRoutes(app: FastifyInstance, control: ScheduleControl): void {
     refuseQuery(request.query)
     return await control.previewDraft(callerOf(request), readDraft(bodyOf(request)))
   })
-  app.get('/v1/schedules::export', READING, async (request) =>
+  app.get('/v1/schedules::export', EXPORTING, async (request) =>
     control.export(callerOf(request), readFilterQuery(request.query)),
   )
   app.post('/v1/schedules::import', IMPORTING, async (request) =>

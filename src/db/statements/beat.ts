@@ -28,8 +28,7 @@ export interface Prospect {
 }
 
 /**
- * A sign of life, once a second at most, and a look at what there is to do: the only statement of an idle poll. Each
- * question is answered from the head of a partial index.
+ * A sign of life, once a second at most, and a look at what there is to do: the only statement of an idle poll.
  */
 export async function lookAhead(db: Queryable, id: string, facts: BeatFacts): Promise<Prospect> {
   const [row] = await db.query<{
@@ -46,12 +45,7 @@ with alive as (
   update rowbeat.workers set seen_at = clock_timestamp(), rss_bytes = $2::bigint, loop_lag_ms = $3::float8, clock_skew_ms = $4::float8, stopping = $5::boolean
   where id = $1::text and seen_at < clock_timestamp() - interval '900 milliseconds'
 )
-select exists (select from rowbeat.workers where id = $1::text) as known, (extract(epoch from clock_timestamp()) * 1000)::float8 as now,
-  (extract(epoch from (select min(next_run_at) from rowbeat.schedules where enabled) - clock_timestamp()) * 1000)::float8 as due,
-  exists (select from rowbeat.schedules where enabled and next_run_at is null and error is null) as unarmed,
-  exists (select from rowbeat.schedules where not enabled and resume_at is not null and resume_at <= statement_timestamp()) as resumable,
-  exists (select from rowbeat.schedules where buffered_at is not null) as buffered,
-  exists (select from rowbeat.schedules where enabled and failures_max is not null) as watched`,
+select exists (select from rowbeat.workers where id = $1::text) as known, p.* from rowbeat.prospect_v1() p`,
     [id, Math.round(facts.rssBytes), facts.loopLagMs, facts.skewMs, facts.stopping],
   )
   const { now, due, ...rest } = row!

@@ -5,25 +5,24 @@
  */
 import type { Parameter, Queryable } from '../handle.ts'
 
-const PLAIN =
-  'id name task input schedule kind enabled queue priority tags headers one_off overlap catch_up firings_max pause_reason failures_max failures origin version firings_total error description'
-const SPANS = 'expires jitter catch_up_window'
 /** What a schedule has for whoever reads it; `since_at` and the like are the beat's own. */
-const COLUMNS =
-  'id name task input schedule kind enabled queue priority tags headers expires one_off start_at end_at jitter overlap catch_up catch_up_window firings_max pause_reason resume_at failures_max failures origin edited_at version anchor_at next_run_at last_run_at firings_total error description created_at updated_at'
+const COLUMNS = [
+  'id name task input schedule kind enabled queue priority tags headers expires one_off start_at end_at jitter',
+  'overlap catch_up catch_up_window firings_max pause_reason resume_at failures_max failures origin edited_at version',
+  'anchor_at next_run_at last_run_at firings_total error description created_at updated_at',
+].flatMap((line) => line.split(' '))
+const SPANS = ['expires', 'jitter', 'catch_up_window']
 
 const instant = (column: string, digits = 'MS'): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${digits}"Z"')`
 const seconds = (column: string): string => `extract(epoch from ${column})::float8`
 
 /** JSON text of the schedule `s`. */
-export const SCHEDULE_JSON = `json_build_object(${COLUMNS.split(' ')
-  .map((name) => {
-    const column = `s.${name}`
-    if (PLAIN.split(' ').includes(name)) return `'${name}', ${column}`
-    return `'${name}', ${SPANS.split(' ').includes(name) ? seconds(column) : instant(column)}`
-  })
-  .join(', ')})::text`
+export const SCHEDULE_JSON = `json_build_object(${COLUMNS.map((name) => {
+  const column = `s.${name}`
+  const value = SPANS.includes(name) ? seconds(column) : name.endsWith('_at') ? instant(column) : column
+  return `'${name}', ${value}`
+}).join(', ')})::text`
 
 const FIRING_JSON = `json_build_object('schedule_id', f.schedule_id, 'due_at', ${instant('f.due_at')}, 'state', f.state, 'reason', f.reason, 'run_id', f.run_id,
   'fired_at', ${instant('f.fired_at')}, 'lateness', ${seconds('f.lateness')}, 'version', f.version, 'count', f.count, 'until_at', ${instant('f.until_at')})::text`
