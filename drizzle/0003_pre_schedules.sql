@@ -366,8 +366,8 @@ begin
   watched := exists (select from rowbeat.schedules s where s.enabled and s.failures_max is not null);
 end $$;
 
--- One tick. A decision: id, version and seen (the next_run_at it was made for), fire (due instants), missed (a stretch: due_at, until_at, count,
--- reason) or null, next (null: no more). A row that changed since, or is in another beat's hands, is left out; so each instant fires once,
+-- One tick. A decision: id, since and seen (the since_at and next_run_at it was made for), fire (due instants), missed (a stretch: due_at, until_at, count,
+-- reason) or null, next (null: no more). A row whose timing was edited since, or that is in another beat's hands, is left out; so each instant fires once,
 -- and the primary key of firings says so again.
 create function rowbeat.fire_v1(decisions jsonb) returns table (taken integer, fired integer, skipped integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
@@ -382,9 +382,9 @@ begin
   perform set_config('rowbeat.writer', 'beat', true);
   with mine as materialized (
     select s, d.fire, d.missed, d.next
-    from jsonb_to_recordset(decisions) d(id uuid, version integer, seen timestamptz, fire timestamptz[], missed jsonb, next timestamptz)
+    from jsonb_to_recordset(decisions) d(id uuid, since timestamptz, seen timestamptz, fire timestamptz[], missed jsonb, next timestamptz)
     join rowbeat.schedules s on s.id = d.id
-    where s.enabled and s.version = d.version and date_trunc('milliseconds', s.next_run_at) = d.seen for update of s skip locked
+    where s.enabled and s.since_at = d.since and date_trunc('milliseconds', s.next_run_at) = d.seen for update of s skip locked
   ), due as materialized (
     select m.s, (m.s).id, (m.s).version, (m.s).buffered_at, x.at, h.why, case when h.why is null then rowbeat.uuid7() end as run
     from mine m cross join lateral unnest(m.fire) x(at)

@@ -57,7 +57,8 @@ export interface Beat {
   stop(): Promise<void>
 }
 
-const POLL_MS = 1000
+/** With the way there and back an edit whose NOTIFY was lost is seen within a second. */
+const POLL_MS = 900
 /** Between two ticks at least, so that schedules that are due one after the other are fired together. */
 const GAP_MS = 25
 /** Where a run ends that a firing waits for, or fails once too often, is looked at so often. */
@@ -221,7 +222,8 @@ function createLoop({ db, id, ticker, register, events, stop }: LoopOptions): {
     const gapMs = sinceMs < 0 ? 0 : GAP_MS - sinceMs
     if (dueMs > 0 || gapMs > 0) return Math.max(gapMs, Math.min(restMs, dueMs))
     tickedAt = monotonicMs()
-    contended = (await ticker.tick()) === 'contended' ? contended + 1 : 0
+    // What others hold is passed over in turn, so that what is due behind it fires; the third time it is looked at again.
+    contended = (await ticker.tick(contended % 3)) === 'contended' ? contended + 1 : 0
     // Another beat has them this moment, or somebody's open transaction: not at once again, and not both at the same time.
     return contended === 0 ? 0 : Math.min(500, 20 * 2 ** contended) * (0.5 + Math.random())
   }

@@ -43,6 +43,7 @@ export function decide(row: DueRow, timetable: Timetable): Decision {
   return {
     id: row.id,
     version: row.version,
+    since: row.since,
     seen: text(dueMs),
     fire: fire.map(text),
     missed: stretch(row, timetable, firstMs ?? Infinity, nowMs - windowMs),

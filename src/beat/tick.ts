@@ -21,8 +21,11 @@ import { decide } from './decision.ts'
 import type { BeatEvents } from './events.ts'
 
 export interface Ticker {
-  /** Fires what is due, a batch at a time until there is no more; `contended`: others had all of it in their hands. */
-  tick(): Promise<'done' | 'contended'>
+  /**
+   * Fires what is due, a batch at a time until there is no more; `contended`: others had all of it in their hands. Then
+   * the next tick may pass over as many batches as were found so.
+   */
+  tick(pass: number): Promise<'done' | 'contended'>
   /** Works out the first instant of rows that are new or were edited; answers how many it wrote. */
   arm(): Promise<number>
 }
@@ -84,11 +87,11 @@ export function createTicker(db: Queryable, almanac: Almanac, events: BeatEvents
   }
 
   return {
-    async tick() {
+    async tick(pass) {
       for (let batch = 0; batch < BATCHES_MAX; batch++) {
-        const rows = await readDue(db, BATCH)
+        const rows = await readDue(db, BATCH, pass * BATCH)
         const decisions = await decideOn(rows)
-        if (decisions.length === 0) return 'done'
+        if (decisions.length === 0) return pass > 0 ? 'contended' : 'done'
         const outcome = await fireAll(decisions)
         if (outcome.taken > 0) events.emit('beat:fired', outcome)
         if (outcome.taken === 0) return 'contended'

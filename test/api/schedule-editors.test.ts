@@ -40,13 +40,13 @@ async function fire({ sql }: World, id: string, until: number): Promise<{ taken:
   const seen = { taken: 0, late: 0 }
   for (let due = performance.now(); due < until; due += EVERY_MS) {
     await pause(Math.max(0, due - performance.now()))
-    const [row] = await sql`select version, next_run_at from rowbeat.schedules where id = ${id}`
+    const [row] = await sql`select version, to_json(since_at) #>> '{}' as since, next_run_at from rowbeat.schedules where id = ${id}`
     if (!row) return seen
     // What an editor does between the look and the decision.
     await pause(1)
     const at = row.next_run_at.toISOString()
     const next = new Date(row.next_run_at.getTime() + 100).toISOString()
-    const decision = { id, version: row.version, seen: at, fire: [at], missed: null, next }
+    const decision = { id, version: row.version, since: row.since, seen: at, fire: [at], missed: null, next }
     const [fired] = await sql`select taken from rowbeat.fire_v1(${JSON.stringify([decision])}::text::jsonb)`
     if (fired!.taken === 1) seen.taken++
     else seen.late++

@@ -18,6 +18,7 @@ function every(seconds: number, endSeconds?: number): Timetable {
 const row = (lateSeconds: number, more: Partial<DueRow> = {}): DueRow => ({
   id: '01a1fc78-031b-78a4-9f6c-033dbc888088',
   version: 3,
+  since: at(-60),
   schedule: '{}',
   anchorMs: NOON,
   startMs: null,
@@ -38,6 +39,7 @@ t.test('an instant on time fires, whatever the policy', async (t) => {
     t.strictSame(decision, {
       id: row(0).id,
       version: 3,
+      since: at(-60),
       seen: at(0),
       fire: [at(0)],
       missed: null,

@@ -60,7 +60,10 @@ t.test('a task sees what .env says', async (t) => {
 
 t.test('a config file that is not understood is named', async (t) => {
   const cases: [source: string, message: RegExp][] = [
-    ['export const config = { prot: 1 }', /rowbeat\.config\.ts: "prot" is no setting; known are tasks, schedules, port/],
+    [
+      'export const config = { prot: 1 }',
+      /rowbeat\.config\.ts: "prot" is no setting; known are tasks, schedules, port/,
+    ],
     ['export const config = { port: "x" }', /rowbeat\.config\.ts: PORT is "x"/],
     [
       'export const config = { queues: { High: 1 } }',

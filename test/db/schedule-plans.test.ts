@@ -80,9 +80,10 @@ async function makeDue({ sql }: Bundle, count: number): Promise<void> {
     where id = any (array(select id from rowbeat.schedules where next_run_at > now() limit ${count}))`
 }
 
-const decide = ({ id, version, dueMs }: DueRow) => ({
+const decide = ({ id, version, since, dueMs }: DueRow) => ({
   id,
   version,
+  since,
   seen: new Date(dueMs).toISOString(),
   fire: [new Date(dueMs).toISOString()],
   missed: null,

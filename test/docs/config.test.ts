@@ -67,7 +67,10 @@ t.test('every field of rowbeat.config.ts is told, with the variable it stands fo
   )
   const known = /known are (.*)\.$/.exec(refusal)![1]!.split(', ')
   const fields = rowsBy(page, 'Field')
-  t.strictSame(['tasks', 'schedules', ...fields.map((row) => codeOf(row.Field!))].toSorted(), known.toSorted())
+  t.strictSame(
+    ['tasks', 'schedules', ...fields.map((row) => codeOf(row.Field!))].toSorted(),
+    known.toSorted(),
+  )
   const variables = rows.map(({ name }) => name)
   for (const row of fields) t.ok(variables.includes(codeOf(row.Variable!)), row.Variable!)
 })

@@ -43,7 +43,7 @@ export async function lookAhead(db: Queryable, id: string, facts: BeatFacts): Pr
     `/* look_ahead */
 with alive as (
   update rowbeat.workers set seen_at = clock_timestamp(), rss_bytes = $2::bigint, loop_lag_ms = $3::float8, clock_skew_ms = $4::float8, stopping = $5::boolean
-  where id = $1::text and seen_at < clock_timestamp() - interval '900 milliseconds'
+  where id = $1::text and seen_at < clock_timestamp() - interval '800 milliseconds'
 )
 select exists (select from rowbeat.workers where id = $1::text) as known, p.* from rowbeat.prospect_v1() p`,
     [id, Math.round(facts.rssBytes), facts.loopLagMs, facts.skewMs, facts.stopping],
@@ -56,6 +56,8 @@ select exists (select from rowbeat.workers where id = $1::text) as known, p.* fr
 interface Timed {
   id: string
   version: number
+  /** since_at, exactly as stored: it comes back with the decision. */
+  since: string
   /** JSON text of the schedule object. */
   schedule: string
   anchorMs: number
@@ -74,24 +76,26 @@ export interface DueRow extends Timed {
   left: number | null
 }
 
-const TIMING = `s.id::text as id, s.version, s.schedule::text as schedule, floor(extract(epoch from s.anchor_at) * 1000)::float8 as "anchorMs",
+const TIMING = `s.id::text as id, s.version, to_json(s.since_at) #>> '{}' as since, s.schedule::text as schedule,
+  floor(extract(epoch from s.anchor_at) * 1000)::float8 as "anchorMs",
   floor(extract(epoch from s.start_at) * 1000)::float8 as "startMs", floor(extract(epoch from s.end_at) * 1000)::float8 as "endMs"`
 
-/** Rows whose next instant has come, the longest due first. An index is not asked by clock_timestamp(), which may differ from row to row. */
-export async function readDue(db: Queryable, limit: number): Promise<DueRow[]> {
+/**
+ * Rows whose next instant has come, the longest due first, without the first `pass`. An index is not asked by
+ * clock_timestamp(), which may differ from row to row.
+ */
+export async function readDue(db: Queryable, limit: number, pass = 0): Promise<DueRow[]> {
   return await db.query<DueRow>(
     `/* read_due */
 select ${TIMING}, floor(extract(epoch from s.next_run_at) * 1000)::float8 as "dueMs", (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
   s.overlap, s.catch_up as "catchUp", (extract(epoch from s.catch_up_window) * 1000)::float8 as "windowMs", s.one_off as "oneOff",
   (s.firings_max - s.firings_total)::float8 as left
-from rowbeat.schedules s where s.enabled and s.next_run_at <= statement_timestamp() order by s.next_run_at limit $1::integer`,
-    [limit],
+from rowbeat.schedules s where s.enabled and s.next_run_at <= statement_timestamp() order by s.next_run_at limit $1::integer offset $2::integer`,
+    [limit, pass],
   )
 }
 
 export interface UnarmedRow extends Timed {
-  /** Exactly as stored: it comes back with the decision. */
-  since: string
   sinceMs: number
   left: number | null
 }
@@ -100,7 +104,7 @@ export interface UnarmedRow extends Timed {
 export async function readUnarmed(db: Queryable, limit: number): Promise<UnarmedRow[]> {
   return await db.query<UnarmedRow>(
     `/* read_unarmed */
-select ${TIMING}, to_json(s.since_at) #>> '{}' as since, floor(extract(epoch from s.since_at) * 1000)::float8 as "sinceMs",
+select ${TIMING}, floor(extract(epoch from s.since_at) * 1000)::float8 as "sinceMs",
   (s.firings_max - s.firings_total)::float8 as left
 from rowbeat.schedules s where s.enabled and s.next_run_at is null and s.error is null order by s.id limit $1::integer`,
     [limit],
@@ -111,6 +115,7 @@ from rowbeat.schedules s where s.enabled and s.next_run_at is null and s.error i
 export interface Decision {
   id: string
   version: number
+  since: string
   /** The next_run_at it was made for. */
   seen: string
   fire: string[]
