@@ -40,7 +40,8 @@ async function fire({ sql }: World, id: string, until: number): Promise<{ taken:
   const seen = { taken: 0, late: 0 }
   for (let due = performance.now(); due < until; due += EVERY_MS) {
     await pause(Math.max(0, due - performance.now()))
-    const [row] = await sql`select version, to_json(since_at) #>> '{}' as since, next_run_at from rowbeat.schedules where id = ${id}`
+    const [row] =
+      await sql`select version, to_json(since_at) #>> '{}' as since, next_run_at from rowbeat.schedules where id = ${id}`
     if (!row) return seen
     // What an editor does between the look and the decision.
     await pause(1)
