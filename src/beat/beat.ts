@@ -63,6 +63,8 @@ const POLL_MS = 900
 const GAP_MS = 25
 /** Where a run ends that a firing waits for, or fails once too often, is looked at so often. */
 const WATCH_MS = 500
+/** Looks in vain at what others hold, one behind the other, before something else is tried. */
+const CONTENDED_MAX = 3
 /** Rows that an open transaction holds cannot be armed or resumed yet, and are tried again so often. */
 const HELD_MS = 100
 
@@ -222,9 +224,10 @@ function createLoop({ db, id, ticker, register, events, stop }: LoopOptions): {
     const gapMs = sinceMs < 0 ? 0 : GAP_MS - sinceMs
     if (dueMs > 0 || gapMs > 0) return Math.max(gapMs, Math.min(restMs, dueMs))
     tickedAt = monotonicMs()
-    // What others hold is passed over in turn, so that what is due behind it fires; the third time it is looked at again.
-    contended = (await ticker.tick(contended % 3)) === 'contended' ? contended + 1 : 0
-    // Another beat has them this moment, or somebody's open transaction: not at once again, and not both at the same time.
+    // Another beat has them this moment: not at once again, and not both at the same time. What is still held after that is in somebody's
+    // open transaction, and is passed over in turn, so that what is due behind it fires.
+    const pass = Math.max(0, contended - CONTENDED_MAX) % 3
+    contended = (await ticker.tick(pass)) === 'contended' ? contended + 1 : 0
     return contended === 0 ? 0 : Math.min(500, 20 * 2 ** contended) * (0.5 + Math.random())
   }
 
