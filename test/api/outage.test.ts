@@ -94,5 +94,5 @@ t.test('while the database is away everything is 503 with Retry-After, and then 
   t.equal(watcher.ended, false, 'a stream outlives it')
   const sql = rowbeat.db as { unsafe(text: string, values: unknown[]): Promise<unknown> }
   await sql.unsafe('delete from rowbeat_queue._private_jobs where key = $1', [first.json.id])
-  await until('it goes on telling', () => watcher.ended, { timeout: 5000 })
+  await until('it goes on telling', () => watcher.ended, { timeout: 20_000 })
 })

@@ -172,28 +172,17 @@ t.test('a transaction that holds rows holds up only these', async (t) => {
   const [due, unarmed, resumable] = held as [string, string, string]
   for (const id of held) await armed(id)
   const release = new AbortController()
-  const taken = new AbortController()
-  const hold = () =>
-    sql.begin(async (tx) => {
-      await tx`select from rowbeat.schedules where id = any (${held}) for update`
-      taken.abort()
-      if (!release.signal.aborted) await once(release.signal, 'abort')
-    })
-  // The holder waits for the editor, and has the rows the moment they are as no beat has seen them yet.
-  const holder = await sql.begin(async (tx) => {
-    await tx`select from rowbeat.schedules where id = any (${held}) for update`
-    const waiting = { end: hold() }
-    await until('the holder waits', async () => {
-      const blocked =
-        await sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-      return blocked.length > 0
-    })
-    await tx`update rowbeat.schedules set next_run_at = clock_timestamp() where id = ${due}`
-    await tx`update rowbeat.schedules set next_run_at = null where id = ${unarmed}`
-    await tx`update rowbeat.schedules set enabled = false, resume_at = clock_timestamp() where id = ${resumable}`
-    return waiting
+  const holding = new AbortController()
+  // This lock lets others edit the rows and lets nobody take them, so they are never free as a beat would want them.
+  const holder = sql.begin(async (tx) => {
+    await tx`select from rowbeat.schedules where id = any (${held}) for key share`
+    holding.abort()
+    if (!release.signal.aborted) await once(release.signal, 'abort')
   })
-  if (!taken.signal.aborted) await once(taken.signal, 'abort')
+  if (!holding.signal.aborted) await once(holding.signal, 'abort')
+  await sql`update rowbeat.schedules set next_run_at = clock_timestamp() where id = ${due}`
+  await sql`update rowbeat.schedules set next_run_at = null where id = ${unarmed}`
+  await sql`update rowbeat.schedules set enabled = false, resume_at = clock_timestamp() where id = ${resumable}`
   const free = await put({ schedule: every(100) })
   const began = new Date()
   await fired(free, 5)
@@ -202,7 +191,7 @@ t.test('a transaction that holds rows holds up only these', async (t) => {
   t.equal((await row(unarmed)).next_run_at, null)
   t.equal((await row(resumable)).enabled, false)
   release.abort()
-  await holder.end
+  await holder
   await fired(due)
   t.ok((await armed(unarmed)).next_run_at)
   await until('it is resumed', async () => (await row(resumable)).enabled)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { issueKey } from '../../src/auth/key.ts'
 import { setup } from '../helpers/bundle.ts'
+import { until } from '../helpers/wait.ts'
 import { DEMO, folder, rowbeat, startRowbeat } from './command.ts'
 
 t.jobs = 3
@@ -44,8 +45,8 @@ t.test('a stream that never ends does not hold up its end', async (t) => {
   const api = startRowbeat(t, ['api', '--json', '--port', '0'], {
     env: { DATABASE_URL: databaseUrl, ROWBEAT_TASKS: DEMO },
   })
-  await api.line(/"url"/, 30_000)
-  const { url } = JSON.parse(api.stdout())
+  // The log names the address too, on stderr and sooner.
+  const { url } = await until('its document', () => JSON.parse(api.stdout()), { timeout: 30_000 })
   const response = await fetch(`${url}/v1/runs/${run!.id}/events`, {
     headers: { authorization: `Bearer ${key}` },
   })

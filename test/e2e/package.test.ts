@@ -26,7 +26,7 @@ interface Manifest {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'rowbeat-package-'))
-t.setTimeout(110_000)
+t.setTimeout(200_000)
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 const installed = join(folder, 'node_modules/rowbeat')
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest
@@ -35,7 +35,7 @@ const env = { PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}` }
 
 async function runNpm(t: Test, cwd: string, ...args: string[]): Promise<void> {
   const npm = startProcess(t, args[0]!, { program: 'npm', args: args.slice(1), cwd, env })
-  const { code } = await npm.ended(60_000)
+  const { code } = await npm.ended(150_000)
   t.equal(code, 0, npm.output())
 }
 
