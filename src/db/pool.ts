@@ -40,6 +40,9 @@ export function openPool({ url, role, max, prepare, onError }: PoolOptions): Ope
     idleTimeoutMillis: 60_000,
   })
   pool.on('error', onError)
+  // A server that says good-bye in the very packet in which it says "ready" is heard before whoever asked for the client can listen;
+  // an error that nobody listens to ends the process. The next statement on that client says it again.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return {
     pool,
     db: prepare ? toPrepared(pool) : toQueryable(pool),
