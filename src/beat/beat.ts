@@ -178,7 +178,7 @@ function createLoop({ db, id, ticker, register, events, stop }: LoopOptions): {
   let contended = 0
 
   const look = async (): Promise<Prospect> => {
-    const facts = { rssBytes: process.memoryUsage.rss(), loopLagMs: lag.max / 1e6, skewMs, stopping: false }
+    const facts = { rssBytes: process.memoryUsage.rss(), loopLagMs: lag.max / 1e6, skewMs }
     const sentAt = nowMs()
     const prospect = await lookAhead(db, id, facts)
     // Half the round trip is the best guess of when the server looked at its clock.

@@ -6,7 +6,8 @@
  * Each beat declares one of its own, `rowbeat.cleanup`, which any worker of the queue `default` runs.
  */
 import type { Queryable } from '../db/handle.ts'
-import { declareDefinitions, findOrphans } from '../db/statements/beat.ts'
+import { declareDefinitions } from '../db/statements/beat.ts'
+import { listOrphans } from '../db/statements/schedules.ts'
 import { cron, listSchedules, schedule, type ScheduleTree } from '../schedules/schedule.ts'
 import { CLEANUP_TASK } from '../dispatcher/cleanup.ts'
 import type { BeatEvents } from './events.ts'
@@ -35,9 +36,7 @@ export async function declareSchedules(
   const definitions = listSchedules([schedules, cleanup]).map((item) => item.resolve(timezone))
   for (const { name, outcome } of await declareDefinitions(db, definitions))
     if (outcome !== 'unchanged') events.emit('schedule:declared', { name, outcome })
-  const names = await findOrphans(
-    db,
-    definitions.map((definition) => definition.name),
-  )
-  if (names.length > 0) events.emit('schedule:orphaned', { names })
+  const declared = definitions.map((definition) => definition.name)
+  const orphans = (await listOrphans(db, declared)).map((text) => JSON.parse(text) as { name: string })
+  if (orphans.length > 0) events.emit('schedule:orphaned', { names: orphans.map(({ name }) => name) })
 }

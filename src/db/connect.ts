@@ -40,6 +40,19 @@ export function connect({ url, role, max = 4, prepare = true, arrayTypes = false
   })
 }
 
+/** Does `work` on a connection of its own, which no other work waits for and no deadline cuts. */
+export async function withConnection<T>(
+  options: Omit<ConnectOptions, 'max'>,
+  work: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  const sql = connect({ ...options, max: 1 })
+  try {
+    return await work(sql)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
 /** Turns a connection failure into one sentence; any other error is returned as it is. */
 export function explainDatabaseError(error: unknown, url?: string): unknown {
   const { code, message } = error as { code?: string; message?: string }

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { StoreError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { nodePostgresAddress } from './address.ts'
-import { connect, explainDatabaseError, type Sql } from './connect.ts'
+import { connect, explainDatabaseError, withConnection, type Sql } from './connect.ts'
 import { analyzeStore, QUEUE_MIGRATION, QUEUE_SCHEMA, readQueueMigration } from './statements/jobs.ts'
 import { toQueryable } from './handle.ts'
 import {
@@ -164,14 +164,10 @@ export async function isMigrated(sql: Sql): Promise<boolean> {
 
 /** Throws RB_SCHEMA_BEHIND unless the database is at the schema of this release; RB_DB_UNREACHABLE. */
 export async function requireMigrated(url: string, role: string, prepare = true): Promise<void> {
-  const sql = connect({ url, role, max: 1, prepare })
-  try {
-    if (await isMigrated(sql)) return
-  } catch (error) {
+  const done = await withConnection({ url, role, prepare }, isMigrated).catch((error: unknown) => {
     throw explainDatabaseError(error, url)
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
+  })
+  if (done) return
   throw new StoreError(
     'RB_SCHEMA_BEHIND',
     'The database is not at the schema of this release: run `rowbeat migrate`.',

@@ -3,7 +3,8 @@
  * over and firings older than results are kept by default. Workers do the same for results each hour by themselves
  * (upkeep.ts); the schedule makes it visible, movable, and something to run by hand.
  */
-import type { Queryable } from '../db/handle.ts'
+import { withConnection } from '../db/connect.ts'
+import { toQueryable } from '../db/handle.ts'
 import { deleteFirings } from '../db/statements/upkeep.ts'
 import { task, type Task } from '../tasks/task.ts'
 import { upkeep } from './upkeep.ts'
@@ -12,16 +13,19 @@ export const CLEANUP_TASK = 'rowbeat.cleanup'
 
 const BATCH = 10_000
 
-/** `db` is asked for when it runs; firings are kept for `keepSeconds`. */
-export function createCleanupTask(db: () => Queryable, keepSeconds: number): Task {
-  return task(CLEANUP_TASK, {}, async (_input: Record<string, never>, { signal }) => {
-    const done = await upkeep(db(), 0)
-    let firings = 0
-    let gone = BATCH
-    while (gone === BATCH && !signal.aborted) {
-      gone = await deleteFirings(db(), keepSeconds, BATCH)
-      firings += gone
-    }
-    return { results: done?.deleted ?? 0, days: done?.dropped ?? [], firings }
-  })
+/** Firings are kept for `keepSeconds`. It works on a connection of its own, which no deadline cuts. */
+export function createCleanupTask(url: string, prepare: boolean, keepSeconds: number): Task {
+  return task(CLEANUP_TASK, {}, (_input: Record<string, never>, { signal }) =>
+    withConnection({ url, role: 'upkeep', prepare }, async (sql) => {
+      const db = toQueryable(sql)
+      const done = await upkeep(db, 0)
+      let firings = 0
+      let gone = BATCH
+      while (gone === BATCH && !signal.aborted) {
+        gone = await deleteFirings(db, keepSeconds, BATCH)
+        firings += gone
+      }
+      return { results: done?.deleted ?? 0, days: done?.dropped ?? [], firings }
+    }),
+  )
 }

@@ -2,7 +2,7 @@
  * What a worker's dispatcher does beside, each at its own interval: sweeps workers that died, checks its lanes, takes back
  * rows of nobody, keeps the store in order.
  */
-import { connect } from '../db/connect.ts'
+import { withConnection } from '../db/connect.ts'
 import { toQueryable, type Queryable } from '../db/handle.ts'
 import { reclaimOrphans, sweepDead } from '../db/statements/recovery.ts'
 import { vacuumHot } from '../db/statements/upkeep.ts'
@@ -49,11 +49,8 @@ async function sweep({ db, events, keep, steadyMs }: ChoresOptions): Promise<voi
 
 /** On a connection of its own: upkeep may take longer than the deadline of the runner's. */
 async function keepUp({ databaseUrl, prepare }: ChoresOptions): Promise<void> {
-  const sql = connect({ url: databaseUrl, role: 'upkeep', max: 1, prepare })
-  try {
+  await withConnection({ url: databaseUrl, role: 'upkeep', prepare }, async (sql) => {
     await vacuumHot(toQueryable(sql), DEAD_ROWS)
     await upkeep(toQueryable(sql), UPKEEP_MS)
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
+  })
 }

@@ -73,15 +73,15 @@ const LAST_WORDS_MS = 500
 const LEAVE_MS = 3000
 
 export function createWorker(options: WorkerOptions): Worker {
+  const { prepare = true } = options
   const keep = durationMs(options.retention ?? '30 days', 'retention') / 1000
-  const cleanup = createCleanupTask(() => pools.db, keep)
+  const cleanup = createCleanupTask(options.databaseUrl, prepare, keep)
   const registry = createRegistry([options.tasks, cleanup])
   const queues = queuesOf(options, registry.size - 1)
   const name = options.name ?? makeName()
   const events = createEvents()
   if (options.logger) logEvents(events, options.logger)
 
-  const { prepare = true } = options
   const pools = openPoolsFor(options, registry, queues, events)
   const { pool, db } = pools
   const flusher = createFlusher(db, name, events, () => dispatcher?.wake())

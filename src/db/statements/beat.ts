@@ -11,7 +11,6 @@ export interface BeatFacts {
   rssBytes: number
   loopLagMs: number
   skewMs: number
-  stopping: boolean
 }
 
 /** What there is to do. */
@@ -42,11 +41,11 @@ export async function lookAhead(db: Queryable, id: string, facts: BeatFacts): Pr
   }>(
     `/* look_ahead */
 with alive as (
-  update rowbeat.workers set seen_at = clock_timestamp(), rss_bytes = $2::bigint, loop_lag_ms = $3::float8, clock_skew_ms = $4::float8, stopping = $5::boolean
+  update rowbeat.workers set seen_at = clock_timestamp(), rss_bytes = $2::bigint, loop_lag_ms = $3::float8, clock_skew_ms = $4::float8
   where id = $1::text and seen_at < clock_timestamp() - interval '800 milliseconds'
 )
 select exists (select from rowbeat.workers where id = $1::text) as known, p.* from rowbeat.prospect_v1() p`,
-    [id, Math.round(facts.rssBytes), facts.loopLagMs, facts.skewMs, facts.stopping],
+    [id, Math.round(facts.rssBytes), facts.loopLagMs, facts.skewMs],
   )
   const { now, due, ...rest } = row!
   return { ...rest, nowMs: now, dueMs: due }
@@ -204,14 +203,4 @@ export async function declareDefinitions(
     `/* declare_schedules */ select name, outcome from rowbeat.declare_v1($1::text::jsonb)`,
     [JSON.stringify(definitions)],
   )
-}
-
-/** Names of schedules that code once declared and is not among `names`. */
-export async function findOrphans(db: Queryable, names: readonly string[]): Promise<string[]> {
-  const rows = await db.query<{ name: string }>(
-    `/* find_orphans */
-select name from rowbeat.schedules where origin = 'code' and name <> all (array(select jsonb_array_elements_text($1::text::jsonb))) order by name`,
-    [JSON.stringify(names)],
-  )
-  return rows.map((row) => row.name)
 }
