@@ -53,6 +53,15 @@ const enqueues: Floor[] = (
   atLeast,
 }))
 
+const blockeds: Floor[] = ['concurrency', 'rate'].map((kind) => ({
+  scenario: 'blocked',
+  says: `a claim beside 200,000 runs that wait at a ${kind === 'rate' ? 'rate' : 'concurrency limit'}, against none`,
+  metric: 'claim',
+  ours: [kind],
+  theirs: ['none'],
+  atMost: 1.2,
+}))
+
 const lives: Floor[] = [
   {
     says: '16 in flight against BullMQ on Redis',
@@ -122,6 +131,7 @@ const schedules: Floor[] = (
 
 export const FLOORS: Floor[] = [
   ...drains,
+  ...blockeds,
   {
     scenario: 'drain',
     says: 'as installed (10 running) against our own best',

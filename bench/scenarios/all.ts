@@ -1,5 +1,6 @@
 /** Every scenario, in the order they run. */
 import type { Scenario } from '../scenario.ts'
+import { blocked } from './blocked.ts'
 import { bulk } from './bulk.ts'
 import { drain } from './drain.ts'
 import { enqueue } from './enqueue.ts'
@@ -15,6 +16,7 @@ export const SCENARIOS: Scenario[] = [
   life,
   latency,
   memory,
+  blocked,
   schedulesIdle,
   schedulesBurst,
   schedulesSteady,

@@ -36,7 +36,7 @@ export const PENDING_MAX = 2000
 const BATCH_MAX = 1000
 const FLIGHTS_MAX = 2
 
-/** `onParked`: runs went to wait for another try, perhaps a short one. */
+/** `onParked`: runs went to wait for another try, perhaps a short one, or made room at a limit. */
 export function createFlusher(
   db: Queryable,
   worker: string,
@@ -68,7 +68,7 @@ export function createFlusher(
         flights--
         flying -= batch.length
         batches.delete(batch)
-        if (batch.some(({ row }) => row.state === 'PARK')) onParked()
+        if (batch.some(({ row }) => row.state === 'PARK' || row.gated)) onParked()
         wake()
         arm()
       })

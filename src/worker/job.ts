@@ -23,6 +23,8 @@ export interface Payload {
   unique_key?: string
   retention?: number
   ignore_result?: boolean
+  /** It passed a limit over all workers, and holds a permit perhaps. */
+  gated?: boolean
 }
 
 export interface ClaimedJob {

@@ -1,7 +1,7 @@
 /** Where a run goes when it is enqueued: the one placement rule, the overflow flag, and the doorbell. */
 import t from 'tap'
-import { clearOverflow, readOverflow } from '../../src/db/statements/queues.ts'
-import { releaseDue, releaseOverflow } from '../../src/db/statements/jobs.ts'
+import { clearOverflow, readBacklogs } from '../../src/db/statements/queues.ts'
+import { releaseDue, releaseBacklog } from '../../src/db/statements/jobs.ts'
 import { setup } from '../helpers/bundle.ts'
 import { until } from '../helpers/wait.ts'
 
@@ -56,7 +56,9 @@ t.test('enqueue asks it, for one and for many', async (t) => {
   t.equal(await reason(await enqueue(`'{}', delay => '1h'`)), 'eta')
   t.equal(await reason(await enqueue(`'{}', queue => 'high'`)), null)
   t.equal(await reason(await enqueue(`'{}', queue => 'unheard-of'`)), null)
-  await sql`update rowbeat.queues set paused_at = null, overflow = 5 where name = 'default'`
+  await sql`update rowbeat.queues set paused_at = null where name = 'default'`
+  t.equal(await reason(await enqueue(`'{}'`)), 'overflow', 'behind what waited while it was paused')
+  await sql`update rowbeat.queues set overflow = 5 where name = 'default'`
   const many =
     await sql`select id::text as id from rowbeat.enqueue_many('[{"task":"x.run"},{"task":"x.run","priority":5},{"task":"x.run","priority":9,"delay":60},{"task":"x.run","priority":9}]') order by ordinal`
   const reasons = []
@@ -145,20 +147,22 @@ t.test('overflow follows in order of priority and age, and the flag comes down w
   const ids = []
   for (const priority of [5, -3, 0, -3, 9])
     ids.push(await enqueue(`'{"p": ${priority}}', priority => ${priority}`))
-  t.match(await readOverflow(db), [{ queue: 'default', hotLimit: 20_000, waiting: true }])
-  t.equal(await releaseOverflow(db, 'default', 3), 3)
+  t.match(await readBacklogs(db), [
+    { queue: 'default', hotLimit: 20_000, best: -3, overflow: -100, drains: false },
+  ])
+  t.match(await releaseBacklog(db, 'default', 3, false), { hot: 3 })
   const left = await sql`select id::text as id from rowbeat.parked order by priority`
   t.strictSame(
     left.map((row) => row.id),
     [ids[0], ids[4]],
   )
   await clearOverflow(db, 'default')
-  t.match(await readOverflow(db), [{ waiting: true }], 'two wait, so it stands')
-  t.equal(await releaseOverflow(db, 'default', 3), 2)
-  t.equal(await releaseOverflow(db, 'default', 3), 0)
-  t.match(await readOverflow(db), [{ waiting: false }])
+  t.match(await readBacklogs(db), [{ best: 5 }], 'two wait, so it stands')
+  t.match(await releaseBacklog(db, 'default', 3, false), { hot: 2 })
+  t.match(await releaseBacklog(db, 'default', 3, false), { hot: 0 })
+  t.match(await readBacklogs(db), [{ best: null }])
   await clearOverflow(db, 'default')
-  t.strictSame(await readOverflow(db), [])
+  t.equal((await readBacklogs(db)).length, 0)
   t.match(await sql`select count(*)::int as n from rowbeat.runs where state = 'PENDING' and reason is null`, [
     { n: 5 },
   ])
@@ -171,12 +175,12 @@ t.test('a parked run whose identifier was cleaned away waits; it is not lost', a
     insert into rowbeat.parked (id, reason, task, queue, priority, payload, created_at) select key::uuid, 'overflow', 'x.run', 'low', 0, payload, created_at from j`
   await sql`delete from rowbeat_queue._private_tasks where identifier like '%:x.run'`
   t.match(await releaseDue(db, 10), { moved: 0 })
-  t.equal(await releaseOverflow(db, 'low', 10), 0)
+  t.match(await releaseBacklog(db, 'low', 10, false), { hot: 0 })
   t.equal((await sql`select from rowbeat.parked`).length, 2)
   await enqueue(`'{}'`)
   await enqueue(`'{}', queue => 'low'`)
   t.match(await releaseDue(db, 10), { moved: 1 })
-  t.equal(await releaseOverflow(db, 'low', 10), 1)
+  t.match(await releaseBacklog(db, 'low', 10, false), { hot: 1 })
 })
 
 t.test(

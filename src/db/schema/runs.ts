@@ -76,6 +76,7 @@ export const parked = rowbeatSchema.table('parked', {
   parkedAt: instant('parked_at')
     .notNull()
     .default(sql`statement_timestamp()`),
+  gate: text('gate'),
 })
 
 /** Finished runs, written once. */
@@ -109,6 +110,7 @@ export const results = rowbeatSchema.table('results', {
   schedule: text('schedule'),
   dueAt: instant('due_at'),
   keepUntil: instant('keep_until').notNull(),
+  options: jsonb('options').$type<Record<string, unknown>>(),
 })
 
 /** Tries of a run that did not end it in success. */
@@ -167,4 +169,6 @@ export const uniqueKeys = rowbeatSchema.table('unique_keys', {
   hash: bytea('hash').primaryKey(),
   runId: uuid('run_id').notNull(),
   untilAt: instant('until_at'),
+  whileQueued: boolean('while_queued').notNull().default(false),
+  sinceAt: instant('since_at'),
 })
