@@ -5,10 +5,14 @@
 import { mayDo, requireScope, type Caller } from '../auth/scopes.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { toQueryable } from '../db/handle.ts'
+import { forgetRun } from '../db/statements/runs.ts'
 import { EnqueueError, ResultError } from '../errors.ts'
-import { buildBody, checkInput, type EnqueueOptions } from '../queue/enqueue.ts'
+import { checkInput } from '../queue/enqueue.ts'
+import type { EnqueueOptions } from '../queue/options.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
+import type { RevokeOptions } from '../results/revoke.ts'
 import type { RunDocument } from '../results/run.ts'
+import type { RescheduleTime, RetryOptions } from '../results/verbs.ts'
 import { readRunPage, type RunPage, type RunQuery } from './run-page.ts'
 import { createRunReads } from './run-reader.ts'
 import { createSchemaBook } from './schema-book.ts'
@@ -18,8 +22,6 @@ export interface RunRequest {
   task: string
   input?: unknown
   options: EnqueueOptions
-  /** Fields that the store takes and TypeScript has no option for; they travel as they are. */
-  extra: Record<string, unknown>
 }
 
 export interface RunControl {
@@ -34,6 +36,14 @@ export interface RunControl {
   read(caller: Caller, id: string): Promise<RunDocument>
   /** Newest first; a page may have fewer runs than asked for, even none, and still an id to go on below. */
   list(caller: Caller, query: RunQuery): Promise<RunPage>
+  /** The run after. */
+  revoke(caller: Caller, id: string, options: RevokeOptions): Promise<RunDocument>
+  /** The new run of a finished one; of a parked one, released now, itself. Throws ResultError RB_RUN_STATE, EnqueueError. */
+  retry(caller: Caller, id: string, options: RetryOptions): Promise<{ run: RunDocument; created: boolean }>
+  /** The run after. Throws ResultError RB_RUN_STATE. */
+  reschedule(caller: Caller, id: string, time: RescheduleTime): Promise<RunDocument>
+  /** Only of a finished run. Throws ResultError RB_RUN_LIVE. */
+  delete(caller: Caller, id: string): Promise<void>
 }
 
 export function createRunControl(rowbeat: Rowbeat): RunControl {
@@ -61,10 +71,9 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
   }
 
   return Object.freeze({
-    async enqueue(caller: Caller, { task, input, options, extra }: RunRequest) {
+    async enqueue(caller: Caller, { task, input, options }: RunRequest) {
       requireScope(caller, 'runs:write')
-      const body = await buildBody(rowbeat.tasks, task, input, options)
-      Object.assign(body.fields, extra)
+      const body = await rowbeat.prepare(task, input, options)
       if (!rowbeat.tasks.has(task)) await checkUnregistered(task, input)
       const [sent] = await rowbeat.send([body])
       const run = await require(sent!.id)
@@ -87,7 +96,54 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
         throw explainDatabaseError(error)
       })
     },
+    ...createVerbs(rowbeat, require, checkUnregistered),
   })
+}
+
+function createVerbs(
+  rowbeat: Rowbeat,
+  require: (id: string) => Promise<RunDocument>,
+  checkUnregistered: (task: string, input: unknown) => Promise<void>,
+): Pick<RunControl, 'revoke' | 'retry' | 'reschedule' | 'delete'> {
+  const db = toQueryable(rowbeat.db)
+  /** Who may only write learns what became of the run, not what is in it. */
+  const tell = async (caller: Caller, id: string): Promise<RunDocument> => {
+    const run = await require(id)
+    return mayDo(caller, 'runs:read') ? run : concealRun(run)
+  }
+  return {
+    async revoke(caller, id, options) {
+      requireScope(caller, 'runs:write')
+      await rowbeat.revoke(id, options)
+      return await tell(caller, id)
+    },
+    async retry(caller, id, options) {
+      requireScope(caller, 'runs:write')
+      if (options.input !== undefined) {
+        const { task } = await require(id)
+        if (!rowbeat.tasks.has(task)) await checkUnregistered(task, options.input)
+      }
+      const retried = await rowbeat.retry(id, options)
+      return { run: await tell(caller, retried.id), created: retried.created }
+    },
+    async reschedule(caller, id, time) {
+      requireScope(caller, 'runs:write')
+      await rowbeat.reschedule(id, time)
+      return await tell(caller, id)
+    },
+    async delete(caller, id) {
+      requireScope(caller, 'runs:write')
+      const gone = await forgetRun(db, id).catch((error: unknown) => {
+        throw explainDatabaseError(error)
+      })
+      if (gone) return
+      const { state } = await require(id)
+      throw new ResultError(
+        'RB_RUN_LIVE',
+        `Run ${id} is ${state}: only a finished run can be deleted; revoke it first.`,
+      )
+    },
+  }
 }
 
 /**

@@ -20,6 +20,7 @@ import {
 } from '../errors.ts'
 import { revoke, type RevokeOptions } from './revoke.ts'
 import { isFinished, parseRun, toRun, type Run, type RunDocument, type RunState } from './run.ts'
+import type { RescheduleTime, RetryOptions, RunVerbs } from './verbs.ts'
 
 export interface RunHandle<Result = unknown> {
   readonly id: string
@@ -38,6 +39,13 @@ export interface RunHandle<Result = unknown> {
   watch(options?: { signal?: AbortSignal }): AsyncGenerator<Run<Result>, void, void>
   /** Revokes the run and answers its state after: REVOKED at once while it waits, told to stop while it runs. Throws RB_RUN_NOT_FOUND. */
   revoke(options?: RevokeOptions): Promise<RunState>
+  /**
+   * Repeats the finished run, with another input if one is given, and answers the new run; releases a parked one now, and
+   * answers this. Throws RB_RUN_STATE while it is queued or running, RB_RUN_DUPLICATE when its unique key is held.
+   */
+  retry(options?: RetryOptions): Promise<RunHandle<Result>>
+  /** Moves a run that waits to another time, and answers its state after. Throws RB_RUN_STATE when a worker has it or it has finished. */
+  reschedule(time: RescheduleTime): Promise<RunState>
   /** Deletes the finished run's row and what belongs to it. Throws RB_RUN_LIVE while it has not finished. */
   forget(): Promise<void>
 }
@@ -57,7 +65,7 @@ export interface Hints {
 }
 
 /** What handles of one rowbeat share: the connection, one LISTEN for all who wait, and the finished runs seen. */
-export interface RunReader {
+export interface RunReader extends RunVerbs {
   read(id: string): Promise<RunDocument | null>
   follow(id: string): Hints
   revoke(id: string, options?: RevokeOptions): Promise<RunState>
@@ -65,7 +73,7 @@ export interface RunReader {
   close(): Promise<void>
 }
 
-export function createRunReader(handle: DatabaseHandle): RunReader {
+export function createRunReader(handle: DatabaseHandle, verbs: RunVerbs): RunReader {
   const db = toQueryable(handle)
   // As text, so that each reader gets a document of its own to do with as it likes.
   const remembered = new Map<string, string>()
@@ -84,6 +92,7 @@ export function createRunReader(handle: DatabaseHandle): RunReader {
     })
   }
   return {
+    ...verbs,
     async read(id) {
       const known = remembered.get(id)
       if (known) return parseRun(known)
@@ -200,6 +209,15 @@ class Handle<Result> implements RunHandle<Result> {
 
   revoke(options?: RevokeOptions): Promise<RunState> {
     return this.#reader.revoke(this.id, options)
+  }
+
+  async retry(options?: RetryOptions): Promise<RunHandle<Result>> {
+    const id = await this.#reader.retry(this.id, options)
+    return createRunHandle<Result>(this.#reader, id, id !== this.id)
+  }
+
+  reschedule(time: RescheduleTime): Promise<RunState> {
+    return this.#reader.reschedule(this.id, time)
   }
 
   async forget(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * /v1/runs: ask for a run, look at one, list them, watch one.
+ * /v1/runs: ask for a run, look at one, list them, watch one; revoke, retry, reschedule, delete one.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isUuid } from '../../check.ts'
@@ -7,13 +7,27 @@ import type { RunControl } from '../../control/runs.ts'
 import { EnqueueError, RequestError, ResultError, type Fault } from '../../errors.ts'
 import { isFinished } from '../../results/run.ts'
 import { bearerOf, callerOf } from '../guard.ts'
+import { readReschedule, readRetry, readRevoke } from '../operation-body.ts'
 import { refuseQuery, writeIdCursor } from '../query.ts'
-import { readRunBody } from '../run-body.ts'
+import { readNothing } from '../schedule-body.ts'
+import { addIdempotencyKey, readRunBody } from '../run-body.ts'
 import { readRunQuery } from '../run-query.ts'
 import type { Streams } from '../streams.ts'
 
 const READ = { rowbeat: { auth: 'scope', scope: 'runs:read' } } as const
 const WRITE = { rowbeat: { auth: 'scope', scope: 'runs:write' } } as const
+
+const ONE = '/v1/runs/:id'
+/** A colon at the end of the address; the pattern keeps an id from swallowing it. */
+const verb = (name: string): string => `/v1/runs/:id(^[^:/]+)::${name}`
+
+/** The methods each address takes. */
+export const RUN_METHODS: Readonly<Record<string, readonly string[]>> = {
+  '/v1/runs': ['GET', 'HEAD', 'POST'],
+  [ONE]: ['GET', 'HEAD', 'DELETE'],
+  [`${ONE}/events`]: ['GET'],
+  ...Object.fromEntries(['revoke', 'retry', 'reschedule'].map((name) => [verb(name), ['POST']])),
+}
 
 /** An input may have 1 MiB; its options and the spaces of a pretty printer get a little more. */
 export const BODY_BYTES_MAX = 1_048_576 + 131_072
@@ -26,7 +40,9 @@ export function runRoutes(app: FastifyInstance, control: RunControl, streams: St
         'RB_BODY_INVALID',
         'The body is missing: send {"task": "<name>", "input": {}} as JSON.',
       )
-    const { request: asked, faults } = readRunBody(request.body)
+    const { request: asked, faults } = readRunBody(
+      addIdempotencyKey(request.body, request.headers['idempotency-key']),
+    )
     if (faults.length > 0) throw await gatherFaults(control, asked.task, asked.input, faults)
     const { run, created } = await control.enqueue(callerOf(request), asked)
     return reply
@@ -40,18 +56,48 @@ export function runRoutes(app: FastifyInstance, control: RunControl, streams: St
     return { items, next: before === null ? null : writeIdCursor(before) }
   })
 
-  app.get('/v1/runs/:id', { config: READ }, async (request) => {
+  app.get(ONE, { config: READ }, async (request) => {
     refuseQuery(request.query)
     return await control.read(callerOf(request), idOf(request))
   })
 
-  app.get('/v1/runs/:id/events', { config: READ, exposeHeadRoute: false }, async (request, reply) => {
+  app.get(`${ONE}/events`, { config: READ, exposeHeadRoute: false }, async (request, reply) => {
     refuseQuery(request.query)
     const run = await control.read(callerOf(request), idOf(request))
     // EventSource comes back after each end; told 204, it stays away.
     if (isFinished(run.state) && request.headers['last-event-id'] === run.state) return reply.code(204).send()
     streams.open(reply, run, bearerOf(request))
     return reply
+  })
+  verbRoutes(app, control)
+}
+
+function verbRoutes(app: FastifyInstance, control: RunControl): void {
+  app.post(verb('revoke'), { config: WRITE }, async (request) => {
+    refuseQuery(request.query)
+    const options = readRevoke(request.body)
+    return await control.revoke(callerOf(request), idOf(request), options)
+  })
+
+  app.post(verb('retry'), { config: WRITE, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
+    refuseQuery(request.query)
+    const options = readRetry(request.body)
+    const { run, created } = await control.retry(callerOf(request), idOf(request), options)
+    if (created) reply.code(202).header('location', `${app.prefix}/v1/runs/${run.id}`)
+    return reply.send(run)
+  })
+
+  app.post(verb('reschedule'), { config: WRITE }, async (request) => {
+    refuseQuery(request.query)
+    const time = readReschedule(request.body)
+    return await control.reschedule(callerOf(request), idOf(request), time)
+  })
+
+  app.delete(ONE, { config: WRITE }, async (request, reply) => {
+    refuseQuery(request.query)
+    readNothing(request.body)
+    await control.delete(callerOf(request), idOf(request))
+    return reply.code(204).send()
   })
 }
 
