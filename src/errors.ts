@@ -5,14 +5,20 @@
  *   RowbeatError            code, message, cause, toJSON()
  *   ├─ ConfigError          RB_CONFIG_INVALID                      at start, never later
  *   ├─ DefinitionError      RB_TASK_DUPLICATE  RB_TASK_UNKNOWN  RB_TASK_INVALID
- *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE   nothing was written
+ *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE  RB_QUEUE_UNKNOWN   nothing was written
  *   ├─ ScheduleError        RB_SCHEDULE_INVALID  RB_SCHEDULE_NOT_FOUND  RB_SCHEDULE_DUPLICATE  RB_SCHEDULE_CHANGED
  *   │                       RB_SCHEDULE_UNDECLARED   nothing was written
  *   ├─ RunError             what a result carries: rebuilt from the row as data
  *   │  ├─ RunFailed  RunRevoked  WorkerLost  AttemptsExhausted
- *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE
+ *   ├─ ResultError          RB_RUN_NOT_FOUND  RB_RESULT_TIMEOUT  RB_RUN_LIVE  RB_RUN_STATE
+ *   ├─ OperationError       RB_OPERATION_INVALID  RB_OPERATION_NOT_FOUND   nothing was written
  *   ├─ StoreError           RB_DB_UNREACHABLE  RB_SCHEMA_BEHIND  RB_SCHEMA_AHEAD  RB_DB_TOO_OLD  RB_QUEUE_UNKNOWN_VERSION  RB_VIEW_IN_USE
  *   │                       RB_TRANSACTION_OVER
+ *   ├─ SoftTimeLimit        RB_SOFT_TIME_LIMIT    why the signal of a run aborts when its soft time limit passes
+ *   ├─ TimeLimitExceeded    RB_TIME_LIMIT         how a run ends that reached its time limit
+ *   ├─ IsolateLost          RB_WORKER_LOST        the thread or process of an isolated run died
+ *   ├─ ControlError         RB_CONTROL_INVALID  RB_WORKER_NOT_FOUND  RB_COMMAND_NOT_FOUND   nothing was written
+ *   ├─ QueueError           RB_QUEUE_INVALID  RB_QUEUE_NOT_FOUND  RB_QUEUE_IN_USE  RB_QUEUE_PAUSED   nothing was written
  *   ├─ AccessError          RB_KEY_MISSING  RB_KEY_INVALID  RB_SCOPE_MISSING
  *   └─ RequestError         RB_BODY_INVALID  RB_QUERY_INVALID  RB_ROUTE_UNKNOWN  RB_METHOD_NOT_ALLOWED
  *                           RB_PRECONDITION_MISSING  RB_STREAMS_FULL  RB_CLOSING
@@ -73,9 +79,72 @@ export class ScheduleError extends RowbeatError {
   }
 }
 
+/** What was asked of workers is not understood, or is for nobody. `faults` has one entry per wrong place. */
+export class ControlError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
+    super(code, message, options)
+    this.faults = faults
+  }
+}
+
+/** What was to be done to many runs is not understood, or unknown. `faults` has one entry per wrong place. */
+export class OperationError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
+    super(code, message, options)
+    this.faults = faults
+  }
+}
+
+/** What was asked of a queue is not understood, or its state forbids it. `faults` has one entry per wrong place. */
+export class QueueError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
+    super(code, message, options)
+    this.faults = faults
+  }
+}
+
 export class ResultError extends RowbeatError {}
 export class StoreError extends RowbeatError {}
 export class AccessError extends RowbeatError {}
+
+/** Why the signal of a run aborts when its soft time limit has passed; thrown on, it is what the try failed of. */
+export class SoftTimeLimit extends RowbeatError {
+  readonly limitMs: number
+  constructor(limitMs: number, options?: { cause?: unknown }) {
+    super('RB_SOFT_TIME_LIMIT', `the soft time limit of ${limitMs / 1000} s has passed.`, options)
+    this.limitMs = limitMs
+  }
+}
+
+/** How a run ends that reached its time limit; its handler is not waited for. */
+export class TimeLimitExceeded extends RowbeatError {
+  constructor(limitMs: number) {
+    super('RB_TIME_LIMIT', `the run was ended at its time limit of ${limitMs / 1000} s.`)
+  }
+}
+
+/** The thread or process that an isolated run was in is gone, and with it what became of the run. */
+export class IsolateLost extends RowbeatError {
+  readonly place: 'thread' | 'process'
+  constructor(place: 'thread' | 'process', how: string, options?: { cause?: unknown }) {
+    super('RB_WORKER_LOST', `the ${place} of the run died: ${how}.`, options)
+    this.place = place
+  }
+}
+
+/** An error from another thread or process: what it said of itself, as data. Its class is not revived. */
+export class RemoteError extends Error {
+  readonly code: string | undefined
+  constructor({ name, message, code, stack, cause }: ErrorData) {
+    super(message, cause ? { cause: new RemoteError(cause) } : undefined)
+    this.name = name
+    this.code = code ?? undefined
+    this.stack = stack ?? `${name}: ${message}`
+  }
+}
 
 /** An HTTP request that cannot be served as it was sent; `faults` names each wrong place of it. */
 export class RequestError extends RowbeatError {

@@ -2,11 +2,11 @@
  * A task is a value: a name, what it accepts, how it is to be run, a handler. It is bound to no database and no
  * process, so it can be imported anywhere and its handler tested as the plain function it is.
  */
-import { durationMs, parseDuration, type Duration } from '../duration.ts'
-import { DefinitionError } from '../errors.ts'
+import { pathToFileURL } from 'node:url'
+import { getCallSites } from 'node:util'
 import type { Jsonified, Storable } from '../json.ts'
 import type { Context } from './context.ts'
-import { checkRetryPolicy, type RetryPolicy } from './retry.ts'
+import { checkDefinition, type TaskOptions } from './options.ts'
 import {
   compileSchema,
   type FromJsonSchema,
@@ -15,36 +15,17 @@ import {
   type StandardSchema,
 } from './schema.ts'
 
-export const TASK_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,89}$/
-export const QUEUE_NAME = /^[a-z][a-z0-9_-]{0,31}$/
+export { attemptsOf, QUEUE_NAME, TASK_NAME, type TaskOptions } from './options.ts'
 /** Any database handle; the precise kinds are in db/handle.ts, which tasks know nothing of. */
 export type DatabaseHandleLike = any
-
-export interface TaskOptions {
-  /** Where its runs wait; default `default`. */
-  queue?: string
-  /** -32768 to 32767, lower runs first; default 0. */
-  priority?: number
-  /** Tries in all, or a function of the input that says; default 1, or 5 when `retry` is given. */
-  attemptsMax?: number | ((input: any) => number)
-  retry?: RetryPolicy
-  /** Kept and shown with each run; this release does not end a try for it. */
-  timeLimit?: Duration
-  /** Kept and shown with each run; this release does not ask a try to stop for it. */
-  softTimeLimit?: Duration
-  /** How long its results are kept; default ROWBEAT_RESULT_RETENTION. */
-  retention?: Duration
-  /** Do not store what it returns; default false. */
-  ignoreResult?: boolean
-  /** Run it in a transaction, `context.tx`, that commits together with its outcome: its effects happen exactly once. */
-  transactional?: boolean
-}
 
 export interface Task<Input = any, Output = any, Name extends string = string> {
   readonly name: Name
   readonly options: Readonly<TaskOptions>
   readonly input: InputCheck | null
   readonly handler: (input: any, context: Context) => Output | Promise<Output>
+  /** Of an isolated task: file URLs of the modules that may export it, from which its thread or process imports it. */
+  readonly modules: readonly string[]
   /** Never present: carries the input type for the caller. */
   readonly '~input'?: Input
   readonly '~task': true
@@ -101,6 +82,7 @@ export function task(
     options: Object.freeze({ ...rest }),
     input: input === undefined ? null : compileSchema(input, `task ${name}`),
     handler,
+    modules: Object.freeze(rest.isolate ? modulesOf(rest) : []),
     '~task': true as const,
   })
 }
@@ -109,56 +91,22 @@ export function isTask(value: unknown): value is Task {
   return typeof value === 'object' && value !== null && (value as Task)['~task'] === true
 }
 
-const KNOWN = [
-  'queue',
-  'priority',
-  'attemptsMax',
-  'retry',
-  'timeLimit',
-  'softTimeLimit',
-  'retention',
-  'ignoreResult',
-  'transactional',
-]
-
-function checkDefinition(name: string, options: TaskOptions, handler: unknown): void {
-  const refuse = (why: string): never => {
-    throw new DefinitionError('RB_TASK_INVALID', `task ${JSON.stringify(name)}: ${why}.`)
-  }
-  if (typeof name !== 'string' || !TASK_NAME.test(name))
-    refuse(`the name must match ${TASK_NAME.source}, as in "orders.send_confirmation"`)
-  if (typeof handler !== 'function')
-    refuse('the third argument must be its handler, a function of (input, context)')
-  const unknown = Object.keys(options).find((key) => !KNOWN.includes(key))
-  if (unknown) refuse(`"${unknown}" is no option of a task; known are input, ${KNOWN.join(', ')}`)
-  const { queue, priority, attemptsMax, timeLimit, softTimeLimit, retention } = options
-  if (queue !== undefined && !QUEUE_NAME.test(queue)) refuse(`the queue must match ${QUEUE_NAME.source}`)
-  if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority + 0.5) <= 32_767.5)) {
-    refuse('the priority must be a whole number from -32768 to 32767, lower runs first')
-  }
-  if (
-    attemptsMax !== undefined &&
-    typeof attemptsMax !== 'function' &&
-    !(Number.isInteger(attemptsMax) && attemptsMax >= 1 && attemptsMax <= 1_000_000)
-  ) {
-    refuse('attemptsMax must be a whole number from 1 to 1000000, or a function of the input')
-  }
-  for (const [key, value] of Object.entries({ timeLimit, softTimeLimit, retention })) {
-    if (value !== undefined && parseDuration(value) === null)
-      refuse(`${key} must be a duration such as "30s"`)
-  }
-  if (
-    timeLimit !== undefined &&
-    softTimeLimit !== undefined &&
-    durationMs(softTimeLimit, 'softTimeLimit') > durationMs(timeLimit, 'timeLimit')
-  ) {
-    refuse('softTimeLimit must not be longer than timeLimit')
-  }
-  checkRetryPolicy(options.retry, `task ${JSON.stringify(name)}`)
+/** The module that was named; else the files on the stack, the nearest first: whoever exports a task is waiting for it. */
+function modulesOf({ module }: TaskOptions): string[] {
+  if (module !== undefined) return [toFileUrl(String(module))]
+  const here = fileOf(import.meta.url)
+  const files = getCallSites(64)
+    .map(({ scriptName }) => scriptName)
+    .filter((name) => name !== '' && !/^(node:|evalmachine|\[eval)/.test(name))
+    .map(toFileUrl)
+  return [...new Set(files)].filter((file) => fileOf(file) !== here)
 }
 
-/** Tries in all for this input: 1 where nothing is said, 5 for a task with a retry policy. */
-export function attemptsOf({ attemptsMax, retry }: TaskOptions, input: unknown): number {
-  if (typeof attemptsMax === 'function') return Math.max(1, Math.trunc(Number(attemptsMax(input))) || 1)
-  return attemptsMax ?? (retry ? 5 : 1)
+/** Loaders mark the modules they load with a query; the file is what is before it. */
+function fileOf(url: string): string {
+  return url.replace(/[?#].*$/, '')
+}
+
+function toFileUrl(place: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(place) ? place : pathToFileURL(place).href
 }

@@ -7,11 +7,12 @@ import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
 import type { Revocation } from '../db/statements/revocations.ts'
 import type { ProgressRow } from '../db/statements/workers.ts'
-import { ConfigError, RowbeatError, RunRevoked } from '../errors.ts'
+import { ConfigError, RowbeatError, RunRevoked, SoftTimeLimit } from '../errors.ts'
 import { storableValue } from '../json.ts'
 import type { Context, RunInfo, RunLog } from '../tasks/context.ts'
 import type { RunEvents } from './events.ts'
 import type { ClaimedJob } from './job.ts'
+import { after, type Limits } from './limits.ts'
 import { revokedError } from './outcome.ts'
 import { LINES_MAX, type Recorder } from './recorder.ts'
 
@@ -40,13 +41,16 @@ export class Active implements Context {
   readonly task: string
   readonly attempt: number
   readonly allowed: number
-  readonly startedMs: number
+  startedMs: number
   readonly #around: Surroundings
   readonly #tx: DatabaseHandle | null
   #controller: AbortController | null = null
   #aborted: Error | null = null
   #revocation: Revocation | null = null
   #muted = false
+  #soft: { stop(): void } | null = null
+  #hard: { stop(): void } | null = null
+  #onConcluded: (() => void) | null = null
   #last: ProgressRow | null = null
   #info: RunInfo | null = null
   #log: RunLog | null = null
@@ -123,6 +127,31 @@ export class Active implements Context {
     return this.#aborted instanceof Stopping
   }
 
+  /** Its handler is called now, elsewhere: what came before was the start of a thread or process. */
+  restart(): void {
+    this.startedMs = nowMs()
+  }
+
+  /** From now on its time runs: at the soft limit it is asked to stop, at the hard one `end` is called. */
+  startLimits({ softMs, hardMs }: Limits, end: () => void): void {
+    if (softMs > 0 && (hardMs === 0 || softMs < hardMs))
+      this.#soft = after(softMs, () => this.abort(new SoftTimeLimit(softMs)))
+    if (hardMs > 0) this.#hard = after(hardMs, end)
+  }
+
+  stopLimits(): void {
+    this.#soft?.stop()
+    this.#hard?.stop()
+    this.#soft = this.#hard = null
+  }
+
+  /** What a handler failed of that was asked to stop at its soft limit and did; undefined when that is not so. */
+  softLimited(thrown: unknown): SoftTimeLimit | undefined {
+    const asked = this.#aborted
+    if (!(asked instanceof SoftTimeLimit) || !this.isObeying(thrown)) return undefined
+    return thrown === asked ? asked : new SoftTimeLimit(asked.limitMs, { cause: thrown })
+  }
+
   /** Asks the handler to stop; the reason is what its signal says. */
   abort(reason: Error): void {
     this.#aborted ??= reason
@@ -153,9 +182,19 @@ export class Active implements Context {
     return thrown instanceof Error && thrown.name === 'AbortError'
   }
 
-  /** Its outcome is recorded, though its handler has not ended: what it reports is not written any more. */
-  mute(): void {
+  /** Its outcome is recorded, though its handler has not ended: what it reports is not written any more, and its transaction, thread or process ends. */
+  conclude(): void {
     this.#muted = true
+    this.stopLimits()
+    this.#onConcluded?.()
+  }
+
+  get isConcluded(): boolean {
+    return this.#muted
+  }
+
+  onConcluded(act: () => void): void {
+    this.#onConcluded = act
   }
 
   #say(level: string, message: string, data: unknown): void {

@@ -5,14 +5,16 @@
  *   threw Snooze         parked, `snooze`, not counted
  *   threw Discard        FAILURE `discarded`
  *   threw Retry, or any error worth another try, and tries are left: parked, `retry`, after the backoff
- *   threw anything else  FAILURE `attempts_exhausted` where there were several tries, else `error`
+ *   threw anything else  FAILURE: `time_limit` for SoftTimeLimit, `attempts_exhausted` where there were several tries, else `error`
+ *   its isolate died     parked, `retry`, not counted, but as a redelivery; the third ends as FAILURE `worker_lost`
+ *   hit its time limit   FAILURE `time_limit`, with no further try: who sets a limit wants an end
  *
  * A run that was revoked while it ran is not tried again. What its handler returned stands, and so does a Discard: both
  * are its own last word. Whatever else it throws, Retry and Snooze too, ends it as REVOKED.
  */
 import type { FinishRow } from '../db/statements/finish.ts'
 import { durationMs } from '../duration.ts'
-import type { ErrorData } from '../errors.ts'
+import { SoftTimeLimit, TimeLimitExceeded, type ErrorData, type Fault, type IsolateLost } from '../errors.ts'
 import { storable, storableText } from '../json.ts'
 import { backoffMs, type RetryPolicy, type StoredRetryPolicy } from '../tasks/retry.ts'
 import { Discard, Retry, Snooze } from '../tasks/signals.ts'
@@ -31,17 +33,17 @@ export type Outcome = Pick<FinishRow, 'state' | 'reason' | 'result' | 'error' | 
 
 export function succeed(value: unknown): Outcome {
   const stored = checkResult(value)
-  if ('text' in stored) return { state: 'SUCCESS', result: value }
-  const error = describe(
-    'OutcomeNotStorable',
-    `the result cannot be stored: ${stored.fault.pointer} ${stored.fault.detail}`,
-    'RB_RESULT_INVALID',
-  )
+  return 'text' in stored ? { state: 'SUCCESS', result: value } : unstorable(stored.fault)
+}
+
+export function unstorable({ pointer, detail }: Fault): Outcome {
+  const why = `the result cannot be stored: ${pointer} ${detail}`
+  const error = describe('OutcomeNotStorable', why, 'RB_RESULT_INVALID')
   return { state: 'FAILURE', reason: 'error', error, outcome: 'failed' }
 }
 
 /** What it returned may throw while it is looked at: a getter, a toJSON. */
-function checkResult(value: unknown): ReturnType<typeof storableText> {
+export function checkResult(value: unknown): ReturnType<typeof storableText> {
   try {
     return storableText(value, '/result')
   } catch (error) {
@@ -66,8 +68,36 @@ export function fail(thrown: unknown, tried: Try, random: () => number): Outcome
       outcome: 'retry',
     }
   }
-  const reason = tried.allowed > 1 && tried.attempt >= tried.allowed ? 'attempts_exhausted' : 'error'
+  const isExhausted = tried.allowed > 1 && tried.attempt >= tried.allowed
+  const reason = thrown instanceof SoftTimeLimit ? 'time_limit' : isExhausted ? 'attempts_exhausted' : 'error'
   return { state: 'FAILURE', reason, error, outcome: 'failed' }
+}
+
+/** It reached its time limit; one that had been revoked as well ends as that, with this as its cause. */
+export function timedOut(limitMs: number, revocation: { reason: string | null } | null): Outcome {
+  const exceeded = new TimeLimitExceeded(limitMs)
+  if (revocation) return revoked(revocation.reason, 'revoked', exceeded)
+  const error = describe(exceeded.name, exceeded.message, exceeded.code)
+  return { state: 'FAILURE', reason: 'time_limit', error, outcome: 'failed' }
+}
+
+/** Crashes that a run may cause: the same for those of its isolate and of a whole worker (rowbeat.sweep). */
+const CRASHES_MAX = 3
+
+/** Its thread or process died, for the `redeliveries` + 1st time. */
+export function lost(died: IsolateLost, redeliveries: number): Outcome {
+  const hits = redeliveries + 1
+  const patch = { redeliveries: hits }
+  const error = {
+    ...describe(
+      'WorkerLost',
+      `the ${died.place} died ${hits === 1 ? 'once' : `${hits} times`} while it ran this`,
+      'RB_WORKER_LOST',
+    ),
+    cause: { ...errorData(died), stack: null },
+  }
+  if (hits < CRASHES_MAX) return { state: 'PARK', reason: 'retry', delay: 0, patch, error, outcome: 'lost' }
+  return { state: 'FAILURE', reason: 'worker_lost', patch, error, outcome: 'lost' }
 }
 
 export function refuseInput(message: string): Outcome {

@@ -9,18 +9,24 @@
 import { nowMs } from '../clock.ts'
 import type { DatabaseHandle } from '../db/handle.ts'
 import { durationMs } from '../duration.ts'
+import { TimeLimitExceeded } from '../errors.ts'
 import type { Revocation } from '../db/statements/revocations.ts'
 import type { Listed } from '../db/statements/workers.ts'
 import type { FinishRow } from '../db/statements/finish.ts'
+import { createSurround, type MiddlewareList } from '../tasks/middleware.ts'
 import type { Registry } from '../tasks/registry.ts'
 import type { Task } from '../tasks/task.ts'
 import type { Active } from './active.ts'
 import { createCrowd } from './crowd.ts'
 import type { RunEvents } from './events.ts'
-import { abandon, execute, refuse, type Executed, type Workshop } from './execute.ts'
+import { abandon, execute, refuse, type Executed } from './execute.ts'
 import type { Flusher } from './flusher.ts'
+import { createIsolation } from './isolate/isolation.ts'
 import type { ClaimedJob } from './job.ts'
+import { limitsOf, type LimitOverride, type Limits } from './limits.ts'
+import { revoked, timedOut, type Outcome } from './outcome.ts'
 import type { Recorder } from './recorder.ts'
+import type { Workshop } from './trying.ts'
 
 /** From this many crashes on a run goes alone: docs/decisions/0003. */
 const ALONE_FROM = 2
@@ -28,9 +34,16 @@ const ALONE_FROM = 2
 export interface PerformerOptions {
   worker: string
   registry: Registry
+  middleware?: MiddlewareList
   /** Where transactional tasks get their transaction. */
   db: DatabaseHandle
   keep: number
+  /** Of runs whose call and task say nothing. */
+  limits: Limits
+  /** What an operator set for a task at run time. */
+  overrideOf?(task: string): LimitOverride | undefined
+  /** Isolated runs at once; default the number of processors. */
+  threads?: number
   events: RunEvents
   recorder: Recorder
   flusher: Flusher
@@ -44,6 +57,8 @@ export interface PerformerOptions {
 }
 
 export interface Performer {
+  /** Before the first run. Throws ConfigError where an isolated task cannot be found by its thread. */
+  prepare(): Promise<void>
   /** Runs one claimed job to the end; never throws. */
   run(job: ClaimedJob, pool: string): void | Promise<void>
   readonly active: ReadonlyMap<string, Active>
@@ -55,6 +70,10 @@ export interface Performer {
   refuse(job: ClaimedJob, pool: string): void
   /** Ends revoked runs whose handlers took no notice, because their worker does not wait any longer. */
   endRevoked(): void
+  /** Lets runs go that wait for a thread and are not ours to start any more. */
+  quiet(): void
+  /** Kills the threads and processes of isolated runs that have not ended: they go back. */
+  end(): Promise<void>
 }
 
 export function createPerformer(options: PerformerOptions): Performer {
@@ -63,7 +82,14 @@ export function createPerformer(options: PerformerOptions): Performer {
   const active = new Map<string, Active>()
   /** What frees the slot of each run that is waited for. */
   const slots = new Map<ClaimedJob, () => void>()
+  const isolation = createIsolation({
+    registry,
+    threads: options.threads,
+    isWanted: (job, pool) => options.isOurs(pool) && !options.revocationOf(job),
+    onProblem: (error) => events.emit('worker:trouble', { what: 'a thread without a run', error }),
+  })
   const shop: Workshop = {
+    isolation,
     recorder,
     events,
     onFirstProgress: options.listSoon,
@@ -73,7 +99,13 @@ export function createPerformer(options: PerformerOptions): Performer {
     keepOf: ({ options: { retention } }) =>
       retention === undefined ? options.keep : durationMs(retention, 'retention') / 1000,
     revocationOf: options.revocationOf,
+    limitsOf: (job, task) => limitsOf(job.payload, task, options.limits, options.overrideOf?.(task.name)),
+    surround: createSurround(options.middleware, (failure) => events.emit('hook:failed', failure)),
     onStart: (started) => void active.set(started.job.key, started),
+    onTimeLimit(running, limitMs) {
+      conclude(running, timedOut(limitMs, running.revocation))
+      running.abort(new TimeLimitExceeded(limitMs))
+    },
   }
 
   const perform = (job: ClaimedJob, pool: string): void | Promise<void> => {
@@ -99,22 +131,24 @@ export function createPerformer(options: PerformerOptions): Performer {
     const revocation = options.revocationOf(running.job)
     if (!revocation) return
     running.revoke(revocation)
-    if (revocation.terminate) conclude(running, 'terminated')
+    if (revocation.terminate) conclude(running, revoked(revocation.reason, 'terminated'))
   }
   /** Ends it now, whenever its handler does. */
-  const conclude = (running: Active, reason: 'revoked' | 'terminated'): void => {
+  const conclude = (running: Active, outcome: Outcome): void => {
     const { job, pool, task } = running
     const free = slots.get(job)
     if (!free) return
     slots.delete(job)
     active.delete(job.key)
     recorder.forget(job.key)
-    running.mute()
-    flusher.push({ run: job.key, task, pool, row: abandon(shop, taskOf(job), running, reason) })
+    running.conclude()
+    flusher.push({ run: job.key, task, pool, row: abandon(shop, taskOf(job), running, outcome) })
     free()
   }
   /** Its transaction may have been committed before it was concluded; else somebody else said how it ended. */
   const settleLate = (executed: Executed, job: ClaimedJob, task: string): void => {
+    // It was killed, so that it has nothing to say.
+    if (executed.row === null && !executed.stored) return
     if (executed.row === null || !executed.stored)
       return void events.emit('run:refused', { run: job.key, task })
     tellStored(job.key, task, executed.row)
@@ -158,8 +192,9 @@ export function createPerformer(options: PerformerOptions): Performer {
   }
 
   return {
+    prepare: isolation.prepare,
     run(job, pool) {
-      const alone = (job.payload.redeliveries ?? 0) >= ALONE_FROM
+      const alone = (job.payload.redeliveries ?? 0) >= ALONE_FROM && !taskOf(job).options.isolate
       const admitted = crowd.enter(alone)
       if (admitted || job.attempts > 1) return runCautiously(job, pool, alone, admitted)
       const done = perform(job, pool)
@@ -173,6 +208,7 @@ export function createPerformer(options: PerformerOptions): Performer {
         .map(({ job, startedMs }) => toListed(job, startedMs)),
     heedRevocations() {
       for (const running of active.values()) heed(running)
+      isolation.review()
     },
     refuse(job, pool) {
       const task = taskOf(job)
@@ -180,8 +216,11 @@ export function createPerformer(options: PerformerOptions): Performer {
       flusher.push({ run: job.key, task: task.name, pool, row })
     },
     endRevoked() {
-      for (const running of active.values()) if (running.revocation) conclude(running, 'revoked')
+      for (const running of active.values())
+        if (running.revocation) conclude(running, revoked(running.revocation.reason, 'revoked'))
     },
+    quiet: isolation.review,
+    end: isolation.end,
   }
 }
 
