@@ -2,7 +2,12 @@
  * The public surface. Importing it loads no fastify, adminjs, drizzle-orm and, until a worker starts, no graphile-worker.
  */
 export { task, type Task, type TaskOptions, type InputOf, type OutputOf } from './tasks/task.ts'
+export type { ConcurrencyLimit, RateLimit } from './tasks/options.ts'
 export type { Context, RunInfo, RunLog } from './tasks/context.ts'
+export { defineQueue, type QueueDefinition, type QueueOptions } from './tasks/queue.ts'
+export type { Route, RouteFunction, Routes } from './tasks/route.ts'
+export type { Middleware, RunHooks, TryOutcome } from './tasks/middleware.ts'
+export { currentRun } from './tasks/current.ts'
 export type { RetryPolicy } from './tasks/retry.ts'
 export { Retry, Snooze, Discard } from './tasks/signals.ts'
 export { discoverTasks } from './queue/discover.ts'
@@ -14,7 +19,7 @@ export {
   type Enqueuer,
   type EnqueueItem,
 } from './queue/rowbeat.ts'
-export type { EnqueueOptions } from './queue/enqueue.ts'
+export type { EnqueueOptions } from './queue/options.ts'
 export {
   schedule,
   every,
@@ -29,6 +34,13 @@ export { createBeat, type Beat, type BeatOptions } from './beat/beat.ts'
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.ts'
 export type { RunHandle } from './results/handle.ts'
 export type { RevokeOptions } from './results/revoke.ts'
+export type { RescheduleTime, RetryOptions } from './results/verbs.ts'
+export type {
+  OperationDocument,
+  OperationFilter,
+  OperationHandle,
+  OperationOptions,
+} from './queue/operation.ts'
 export type { Run, RunState, Progress } from './results/run.ts'
 export type { DatabaseHandle } from './db/handle.ts'
 export type { Duration } from './duration.ts'
@@ -39,12 +51,16 @@ export {
   DefinitionError,
   EnqueueError,
   ScheduleError,
+  QueueError,
+  ControlError,
   RunError,
   RunFailed,
   AttemptsExhausted,
   RunTimedOut,
   WorkerLost,
   RunRevoked,
+  SoftTimeLimit,
+  TimeLimitExceeded,
   ResultError,
   StoreError,
   AccessError,

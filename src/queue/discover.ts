@@ -1,22 +1,24 @@
 /**
- * Finds tasks and schedules by a glob: every export of the matching modules that is one, or an array of them. Two
+ * Finds tasks, schedules and queues by a glob: every export of the matching modules that is one, or an array of them. Two
  * different ones of one name are refused, as everywhere.
  */
 import { glob } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isSchedule, listSchedules, type Schedule } from '../schedules/schedule.ts'
+import { isQueueDefinition, listQueues, type QueueDefinition } from '../tasks/queue.ts'
 import { createRegistry } from '../tasks/registry.ts'
 import { isTask, type Task } from '../tasks/task.ts'
 
 export interface Discovered {
   tasks: Task[]
   schedules: Schedule[]
+  queues: QueueDefinition[]
 }
 
 /**
  * Imports what the globs match below `cwd`, in the order of their paths. Throws what an import throws, and RB_TASK_DUPLICATE,
- * RB_SCHEDULE_DUPLICATE.
+ * RB_SCHEDULE_DUPLICATE, RB_QUEUE_INVALID.
  */
 export async function discoverModules(
   globs: readonly string[],
@@ -35,6 +37,7 @@ export async function discoverModules(
   return {
     tasks: [...createRegistry(found.filter(isTask)).values()],
     schedules: listSchedules(found.filter(isSchedule)),
+    queues: listQueues(found.filter(isQueueDefinition)),
   }
 }
 

@@ -6,46 +6,18 @@
  * is what makes one-by-one enqueue many times as fast as add_job. A batch that Postgres refuses is split, so that
  * one bad run fails its own caller only.
  */
+import { text } from '../check.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { isConnectionLoss, type Queryable } from '../db/handle.ts'
 import { enqueueRuns, enqueueSame, type Enqueued } from '../db/statements/runs.ts'
-import { durationMs, parseDuration, type Duration } from '../duration.ts'
+import { durationMs } from '../duration.ts'
 import { DefinitionError, EnqueueError, StoreError, type Fault } from '../errors.ts'
-import { isInstant } from '../instant.ts'
 import { storableText } from '../json.ts'
-import { explainRetryPolicy, storePolicy, type RetryPolicy } from '../tasks/retry.ts'
+import { currentRun, traceOf } from '../tasks/current.ts'
 import type { Registry } from '../tasks/registry.ts'
+import type { Router } from '../tasks/route.ts'
 import { attemptsOf, isTask, TASK_NAME, type Task } from '../tasks/task.ts'
-
-export interface EnqueueOptions {
-  queue?: string
-  /** -32768 to 32767, lower runs first. */
-  priority?: number
-  /** Not before this long from now. */
-  delay?: Duration
-  /** Not before this instant. */
-  eta?: Date | string
-  /** Not after this instant, or this long from now. */
-  expires?: Date | string | Duration
-  /** A UUID of your own; a second enqueue with it answers the first run. */
-  id?: string
-  /** Held against a second run of the task while this one has not finished; <= 512 characters. */
-  uniqueKey?: string
-  /** What to do when the key is held: answer the standing run (default), replace it while it waits, or throw. */
-  onConflict?: 'keep' | 'replace' | 'reject'
-  /** <= 20 labels of <= 64 characters. */
-  tags?: readonly string[]
-  headers?: Readonly<Record<string, unknown>>
-  attemptsMax?: number
-  /** Instead of the task's policy; it is stored, so functions have no place in it. */
-  retry?: Omit<RetryPolicy, 'when' | 'backoff'> & { backoff?: Exclude<RetryPolicy['backoff'], Function> }
-  timeLimit?: Duration
-  softTimeLimit?: Duration
-  ignoreResult?: boolean
-  retention?: Duration
-  /** The run that asks for this one. */
-  parent?: string
-}
+import { optionFields, refuseOption, type EnqueueOptions } from './options.ts'
 
 /** A run as it is asked for: the fields of POST /v1/runs, and the text of its input, which is made once. */
 export interface RunBody {
@@ -54,24 +26,12 @@ export interface RunBody {
   input: string | undefined
 }
 
-const OPTION_KEYS: Record<keyof EnqueueOptions, string> = {
-  queue: 'queue',
-  priority: 'priority',
-  delay: 'delay',
-  eta: 'eta',
-  expires: 'expires',
-  id: 'id',
-  uniqueKey: 'unique_key',
-  onConflict: 'on_conflict',
-  tags: 'tags',
-  headers: 'headers',
-  attemptsMax: 'attempts_max',
-  retry: 'retry',
-  timeLimit: 'time_limit',
-  softTimeLimit: 'soft_time_limit',
-  ignoreResult: 'ignore_result',
-  retention: 'retention',
-  parent: 'parent',
+/** What a rowbeat knows of its application when it makes the body of a run. */
+export interface EnqueueRules {
+  readonly tasks: Registry
+  readonly router: Router | null
+  /** What becomes of a run for a queue that nobody made or serves; default: it is taken. */
+  readonly unknownQueue?: 'create' | 'refuse'
 }
 
 /**
@@ -79,12 +39,12 @@ const OPTION_KEYS: Record<keyof EnqueueOptions, string> = {
  * body holds is a copy as of the call: an object that the caller goes on to change stays as it was when it was given.
  */
 export async function buildBody(
-  tasks: Registry,
+  rules: EnqueueRules,
   target: Task | string,
   given: unknown,
   options?: EnqueueOptions,
 ): Promise<RunBody> {
-  const known = isTask(target) ? target : tasks.get(target)
+  const known = isTask(target) ? target : rules.tasks.get(target)
   const name = isTask(target) ? target.name : target
   if (!known && !TASK_NAME.test(name)) {
     throw new DefinitionError(
@@ -92,10 +52,69 @@ export async function buildBody(
       `"${name}" cannot be the name of a task: names match ${TASK_NAME.source}.`,
     )
   }
-  const fields = optionFields(options)
+  const own = inherit(optionFields(options), options)
   const input = await checkInput(known, name, given)
-  if (!known) return { fields: { task: name, ...fields }, input }
-  return { fields: { task: name, ...taskDefaults(known, input), ...fields }, input }
+  const parsed = (): unknown => JSON.parse(input ?? '{}')
+  const fields = {
+    task: name,
+    ...(known && taskDefaults(known, parsed)),
+    ...rules.router?.route(name, parsed, { ...options }),
+    ...own,
+  }
+  checkTimeLimits(fields)
+  if (known) addLimitKeys(fields, known, parsed)
+  if (rules.unknownQueue === 'refuse') Object.assign(fields, { unknown_queue: 'refuse' })
+  return { fields, input }
+}
+
+/** What a run hands on to those it asks for: itself as their parent, and its trace. */
+function inherit(
+  fields: Record<string, unknown> | undefined,
+  options: EnqueueOptions | undefined,
+): Record<string, unknown> | undefined {
+  const context = currentRun()
+  if (!context) return fields
+  const inherited = { ...fields }
+  if (options?.parent === undefined) inherited.parent = context.run.id
+  const trace = traceOf(context)
+  if (trace && (options?.headers as { traceparent?: unknown } | undefined)?.traceparent === undefined)
+    inherited.headers = { ...(inherited.headers as object), ...trace }
+  return inherited
+}
+
+/** Whose limits a run counts for, where the task has a function that says and the call says nothing. */
+function addLimitKeys(fields: Record<string, unknown>, task: Task, input: () => unknown): void {
+  for (const limit of ['concurrency', 'rate'] as const) {
+    const rule = task.options[limit]
+    if (typeof rule !== 'object' || !rule.key || fields[`${limit}_key`] !== undefined) continue
+    fields[`${limit}_key`] = limitKey(task.name, limit, rule.key, input())
+  }
+}
+
+function limitKey(task: string, limit: string, key: (input: any) => string, input: unknown): string {
+  let value: unknown
+  try {
+    value = key(input)
+  } catch (cause) {
+    const words = (cause as Error)?.message ?? String(cause)
+    refuseOption(
+      `/${limit}_key`,
+      `could not be computed: ${limit}.key of task ${task} threw: ${words}`,
+      cause,
+    )
+  }
+  const stored = storableText(value, '')
+  const why = 'fault' in stored ? stored.fault.detail : explainKey(value)
+  if (why) refuseOption(`/${limit}_key`, `${why}, and ${limit}.key of task ${task} answered something else`)
+  return value as string
+}
+
+const explainKey = text(512)
+
+/** Of the call and the task together: each alone was looked at where it was given. */
+function checkTimeLimits({ time_limit: hard, soft_time_limit: soft }: Record<string, unknown>): void {
+  if (typeof hard === 'number' && hard > 0 && typeof soft === 'number' && soft > hard)
+    refuseOption('/soft_time_limit', `is ${soft} s, which is longer than the time limit of ${hard} s`)
 }
 
 /**
@@ -126,80 +145,18 @@ function refuseInput(name: string, faults: Fault[], code = 'RB_INPUT_INVALID'): 
 }
 
 /** Only what differs from the defaults of SQL travels: most bodies are a task and its input. */
-function taskDefaults({ options }: Task, input: string | undefined): Record<string, unknown> {
+function taskDefaults({ options }: Task, input: () => unknown): Record<string, unknown> {
   const fields: Record<string, unknown> = {}
   if (options.queue && options.queue !== 'default') fields.queue = options.queue
   if (options.priority) fields.priority = options.priority
   const { attemptsMax } = options
-  const attempts = attemptsOf(
-    options,
-    typeof attemptsMax === 'function' ? JSON.parse(input ?? '{}') : undefined,
-  )
+  const attempts = attemptsOf(options, typeof attemptsMax === 'function' ? input() : undefined)
   if (attempts !== 1) fields.attempts_max = attempts
   if (options.timeLimit !== undefined) fields.time_limit = durationMs(options.timeLimit, 'timeLimit') / 1000
   if (options.softTimeLimit !== undefined)
     fields.soft_time_limit = durationMs(options.softTimeLimit, 'softTimeLimit') / 1000
   if (options.ignoreResult) fields.ignore_result = true
   return fields
-}
-
-function optionFields(options: EnqueueOptions | undefined): Record<string, unknown> | undefined {
-  if (!options) return undefined
-  const fields: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(options)) {
-    const field = Object.hasOwn(OPTION_KEYS, key) ? OPTION_KEYS[key as keyof EnqueueOptions] : undefined
-    if (!field)
-      refuseOption(`/${key}`, `is no option of enqueue; known are ${Object.keys(OPTION_KEYS).join(', ')}`)
-    if (value === undefined || value === null) continue
-    const checked = storableText(value, `/${field}`)
-    if (key !== 'retry' && 'fault' in checked) refuseOption(checked.fault.pointer, checked.fault.detail)
-    const copied = optionValue(key as keyof EnqueueOptions, value)
-    fields[field] = typeof copied === 'object' ? JSON.parse(JSON.stringify(copied)) : copied
-  }
-  return fields
-}
-
-function optionValue(key: keyof EnqueueOptions, value: any): unknown {
-  switch (key) {
-    case 'eta':
-      return instant(value, '/eta')
-    case 'expires':
-      return value instanceof Date || parseDuration(value) === null
-        ? instant(value, '/expires')
-        : seconds(value, '/expires')
-    case 'delay':
-    case 'timeLimit':
-    case 'softTimeLimit':
-    case 'retention':
-      return seconds(value, `/${OPTION_KEYS[key]}`)
-    case 'retry': {
-      const why = explainRetryPolicy(value)
-      if (why) refuseOption('/retry', why)
-      if (value.when || typeof value.backoff === 'function')
-        refuseOption('/retry', 'has a function, which cannot be stored; put it in the task')
-      return storePolicy(value)
-    }
-    default:
-      return value
-  }
-}
-
-function seconds(value: unknown, pointer: string): number {
-  const ms = parseDuration(value)
-  return ms === null
-    ? refuseOption(pointer, `is ${JSON.stringify(value)}; give seconds, or text such as "30s"`)
-    : ms / 1000
-}
-
-function instant(value: unknown, pointer: string): string {
-  if (value instanceof Date) return value.toISOString()
-  return isInstant(value)
-    ? value
-    : refuseOption(pointer, 'must be a Date or an instant such as "2026-01-31T12:00:00Z"')
-}
-
-function refuseOption(pointer: string, detail: string): never {
-  throw new EnqueueError('RB_OPTION_INVALID', `${pointer} ${detail}`, [{ pointer, detail }])
 }
 
 /** Sends bodies in the handle's transaction; Postgres's refusals come back as EnqueueError. */
@@ -217,8 +174,8 @@ export async function sendBodies(db: Queryable, bodies: readonly RunBody[]): Pro
 
 /** JSON text of the fields that all bodies have in common; null when they differ, or bring ids or keys of their own. */
 function sharedFields([first, ...others]: readonly RunBody[]): string | null {
-  const { id, unique_key: key } = first!.fields
-  if (id !== undefined || key !== undefined) return null
+  const { id, unique_key: key, idempotency_key: again } = first!.fields
+  if (id !== undefined || key !== undefined || again !== undefined) return null
   const text = JSON.stringify(first!.fields)
   return others.every(({ fields }) => JSON.stringify(fields) === text) ? text : null
 }
@@ -240,6 +197,8 @@ export function explainRefusal(error: unknown): unknown {
   const { code, message } = error as { code?: string; message: string }
   const match = /^([a-z_]+): (.*)$/s.exec(message ?? '')
   const faults = match ? [{ pointer: `/${match[1]}`, detail: match[2]! }] : []
+  if (code === '22023' && match?.[1] === 'queue' && !match[2]!.startsWith('must '))
+    return new EnqueueError('RB_QUEUE_UNKNOWN', message, faults, { cause: error })
   switch (code) {
     case '22023':
     case '22P02':

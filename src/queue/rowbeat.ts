@@ -8,16 +8,29 @@ import { ConfigError } from '../errors.ts'
 import { createRunHandle, createRunReader, type RunHandle } from '../results/handle.ts'
 import { revoke, type RevokeOptions } from '../results/revoke.ts'
 import type { RunState } from '../results/run.ts'
+import type { RescheduleTime, RetryOptions } from '../results/verbs.ts'
 import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
+import { createRouter, type Router, type Routes } from '../tasks/route.ts'
 import type { ArgumentsOf, InputOf, OutputOf, Task } from '../tasks/task.ts'
 import {
   buildBody,
   createCoalescer,
   refusedAt,
   sendBodies,
-  type EnqueueOptions,
+  type EnqueueRules,
   type RunBody,
 } from './enqueue.ts'
+import {
+  beginOperation,
+  createOperationHandle,
+  toFields,
+  type OperationFilter,
+  type OperationHandle,
+  type OperationKind,
+  type OperationOptions,
+} from './operation.ts'
+import type { EnqueueOptions } from './options.ts'
+import { reschedule, retry } from './retry.ts'
 
 export interface RowbeatOptions {
   /** drizzle db (postgres-js or node-postgres), postgres.js sql, or node-postgres Pool. */
@@ -31,6 +44,10 @@ export interface RowbeatOptions {
   prepare?: boolean
   /** Shown in pg_stat_activity as `rowbeat <role>` when `databaseUrl` is given; default `client`. */
   role?: string
+  /** Queue and priority by the task's name: before what the task itself says, after what the call says. */
+  routes?: Routes
+  /** What becomes of a run for a queue that has no row in rowbeat.queues: it is taken (default), or EnqueueError RB_QUEUE_UNKNOWN. */
+  unknownQueue?: 'create' | 'refuse'
 }
 
 /** One of many: a task or its name, its input, and the options of enqueue. */
@@ -54,6 +71,12 @@ export interface Enqueuer {
   ): Promise<{ -readonly [K in keyof Tasks]: RunHandle<OutputOf<Tasks[K]>> }>
   /** Revokes a run and answers its state after: REVOKED at once while it waits, told to stop while it runs. Throws ResultError RB_RUN_NOT_FOUND. */
   revoke(run: string | RunHandle, options?: RevokeOptions): Promise<RunState>
+  /** Repeats a finished run and answers the new one; releases a parked run now, and answers that. Throws ResultError RB_RUN_NOT_FOUND, RB_RUN_STATE. */
+  retry<Result = unknown>(run: string | RunHandle<Result>, options?: RetryOptions): Promise<RunHandle<Result>>
+  /** Moves a run that waits to another time. Throws ResultError RB_RUN_NOT_FOUND, RB_RUN_STATE. */
+  reschedule(run: string | RunHandle, time: RescheduleTime): Promise<RunState>
+  /** Begins to do this to all runs that match; workers do it. Throws OperationError RB_OPERATION_INVALID. */
+  operate(kind: OperationKind, filter: OperationFilter, options?: OperationOptions): Promise<OperationHandle>
 }
 
 export interface Rowbeat extends Enqueuer {
@@ -61,19 +84,38 @@ export interface Rowbeat extends Enqueuer {
   in(handle: DatabaseHandle): Enqueuer
   /** The handle of a run that exists; pass its task to type the result. */
   run<T extends Task<any, any, any> | null>(task: T, id: string): RunHandle<OutputOf<T>>
+  /** The handle of an operation that was begun. */
+  operation(id: string): OperationHandle
+  /** The body that `enqueue` would send: checked, routed, nothing written. */
+  prepare(task: Task | string, input?: unknown, options?: EnqueueOptions): Promise<RunBody>
   /** Bodies as REST takes them, unchecked inputs included: for those who have bodies already. */
   send(bodies: readonly RunBody[]): Promise<{ id: string; created: boolean }[]>
   readonly tasks: Registry
+  /** What `routes` became; null when none were given. */
+  readonly router: Router | null
   readonly db: DatabaseHandle
   /** Stops listening and closes the connections that `databaseUrl` opened. */
   close(): Promise<void>
+}
+
+/** Throws ConfigError, DefinitionError (RB_TASK_DUPLICATE). */
+export function createRules({
+  tasks,
+  routes,
+  unknownQueue,
+}: Pick<RowbeatOptions, 'tasks' | 'routes' | 'unknownQueue'>): EnqueueRules {
+  if (unknownQueue !== undefined && unknownQueue !== 'create' && unknownQueue !== 'refuse')
+    throw new ConfigError(
+      `createRowbeat: unknownQueue is ${JSON.stringify(unknownQueue)}; give 'create' or 'refuse'.`,
+    )
+  return { tasks: createRegistry(tasks), router: routes ? createRouter(routes) : null, unknownQueue }
 }
 
 /** Makes the rowbeat object; opens no connection until it is used. Throws ConfigError, DefinitionError (RB_TASK_DUPLICATE). */
 export function createRowbeat(options: RowbeatOptions): Rowbeat {
   if (!options.db === !options.databaseUrl)
     throw new ConfigError('createRowbeat: give either db (a handle you have) or databaseUrl.')
-  const tasks = createRegistry(options.tasks)
+  const rules = createRules(options)
   const own = options.databaseUrl
     ? connect({
         url: options.databaseUrl,
@@ -84,7 +126,10 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
     : null
   const db: DatabaseHandle = own ?? options.db!
   const base = toQueryable(db)
-  const reader = createRunReader(db)
+  const reader = createRunReader(db, {
+    retry: (id, retryOptions) => retry(base, rules.tasks, id, retryOptions),
+    reschedule: (id, time) => reschedule(base, id, time),
+  })
   const coalesce = createCoalescer(base)
 
   const enqueuer = (
@@ -93,13 +138,13 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
   ): Enqueuer => ({
     async enqueue(task, ...rest) {
       const [input, more] = rest as [unknown, EnqueueOptions | undefined]
-      const { id, created } = await send(await buildBody(tasks, task, input, more))
+      const { id, created } = await send(await buildBody(rules, task, input, more))
       return createRunHandle(reader, id, created)
     },
     async enqueueMany(items) {
       const bodies = await Promise.all(
         items.map(({ task, input, ...more }, index) =>
-          buildBody(tasks, task, input, more).catch((error: unknown) => {
+          buildBody(rules, task, input, more).catch((error: unknown) => {
             throw refusedAt(error, index)
           }),
         ),
@@ -107,8 +152,16 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
       const sent = bodies.length === 0 ? [] : await sendBodies(toQueryable(handle), bodies)
       return sent.map(({ id, created }) => createRunHandle(reader, id, created)) as never
     },
-    revoke: (run, revokeOptions) =>
-      revoke(toQueryable(handle), typeof run === 'string' ? run : run.id, revokeOptions),
+    revoke: (run, revokeOptions) => revoke(toQueryable(handle), idOf(run), revokeOptions),
+    async retry<Result>(run: string | RunHandle<Result>, retryOptions?: RetryOptions) {
+      const id = await retry(toQueryable(handle), rules.tasks, idOf(run), retryOptions)
+      return createRunHandle<Result>(reader, id, id !== idOf(run))
+    },
+    reschedule: (run, time) => reschedule(toQueryable(handle), idOf(run), time),
+    async operate(kind, filter, operationOptions = {}) {
+      const given = [toFields(filter), toFields(operationOptions)] as const
+      return createOperationHandle(base, await beginOperation(toQueryable(handle), kind, ...given))
+    },
   })
 
   return Object.freeze({
@@ -119,9 +172,13 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
     },
     run: <T extends Task<any, any, any> | null>(_task: T, id: string) =>
       createRunHandle<OutputOf<T>>(reader, id, false),
+    operation: (id: string) => createOperationHandle(base, id),
+    prepare: (task: Task | string, input?: unknown, more?: EnqueueOptions) =>
+      buildBody(rules, task, input, more),
     send: async (bodies: readonly RunBody[]) =>
       bodies.length === 1 ? [await coalesce(bodies[0]!)] : await sendBodies(base, bodies),
-    tasks,
+    tasks: rules.tasks,
+    router: rules.router,
     db,
     async close() {
       await reader.close()
@@ -129,3 +186,5 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
     },
   })
 }
+
+const idOf = (run: string | RunHandle<any>): string => (typeof run === 'string' ? run : run.id).toLowerCase()
