@@ -9,9 +9,13 @@
  */
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { createKeyring } from '../auth/keyring.ts'
+import { createOperationControl } from '../control/operations.ts'
+import { createCommandControl } from '../control/commands.ts'
+import { createQueueControl } from '../control/queues.ts'
 import { createRunControl } from '../control/runs.ts'
 import { createScheduleControl } from '../control/schedules.ts'
 import { announceTasks } from '../control/tasks.ts'
+import { createWorkerControl } from '../control/workers.ts'
 import { toQueryable } from '../db/handle.ts'
 import { ConfigError, RequestError } from '../errors.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
@@ -20,8 +24,11 @@ import { guard } from './guard.ts'
 import { acceptJson } from './json.ts'
 import { createProblemHandler } from './problem.ts'
 import { healthRoutes } from './routes/health.ts'
-import { runRoutes } from './routes/runs.ts'
+import { OPERATION_METHODS, operationRoutes } from './routes/operations.ts'
+import { QUEUE_METHODS, queueRoutes } from './routes/queues.ts'
+import { RUN_METHODS, runRoutes } from './routes/runs.ts'
 import { SCHEDULE_METHODS, scheduleRoutes } from './routes/schedules.ts'
+import { WORKER_METHODS, workerRoutes } from './routes/workers.ts'
 import { createStreams } from './streams.ts'
 
 export interface ApiOptions {
@@ -61,14 +68,19 @@ export async function api(app: FastifyInstance, options: ApiOptions): Promise<vo
   healthRoutes(app, { db: rowbeat.db, version, isClosing: () => closing.signal.aborted })
   const runs = createRunControl(rowbeat)
   runRoutes(app, runs, streams)
+  operationRoutes(app, createOperationControl(rowbeat, runs))
   scheduleRoutes(app, createScheduleControl(rowbeat, { runs, timezone }))
+  const db = toQueryable(rowbeat.db)
+  queueRoutes(app, createQueueControl(rowbeat))
+  workerRoutes(app, createWorkerControl(db), createCommandControl(db))
   refuseOtherMethods(app, {
     '/healthz': ['GET', 'HEAD'],
     '/readyz': ['GET', 'HEAD'],
-    '/v1/runs': ['GET', 'HEAD', 'POST'],
-    '/v1/runs/:id': ['GET', 'HEAD'],
-    '/v1/runs/:id/events': ['GET'],
+    ...RUN_METHODS,
+    ...OPERATION_METHODS,
     ...SCHEDULE_METHODS,
+    ...QUEUE_METHODS,
+    ...WORKER_METHODS,
   })
 
   let announced: Promise<void> = Promise.resolve()

@@ -23,14 +23,14 @@ import { parseDuration } from '../duration.ts'
 import type { Fault } from '../errors.ts'
 import { isInstant } from '../instant.ts'
 import { findUnstorable } from '../json.ts'
-import type { EnqueueOptions } from '../queue/enqueue.ts'
+import { findClashes, type EnqueueOptions } from '../queue/options.ts'
 import { explainRetryPolicy } from '../tasks/retry.ts'
 import { QUEUE_NAME, TASK_NAME } from '../tasks/task.ts'
 
 interface Field {
   check: Check
-  /** Its name in TypeScript; a field without one goes to the store as it is. */
-  option?: keyof EnqueueOptions
+  /** Its name in TypeScript. */
+  option: keyof EnqueueOptions
 }
 
 /** Every field of the body but task and input. */
@@ -48,7 +48,15 @@ const FIELDS: Readonly<Record<string, Field>> = {
   },
   id: { option: 'id', check: uuid },
   unique_key: { option: 'uniqueKey', check: text(512) },
+  unique_while: { option: 'uniqueWhile', check: oneOf('queued', 'unfinished') },
+  unique_for: { option: 'uniqueFor', check: duration },
   on_conflict: { option: 'onConflict', check: oneOf('keep', 'replace', 'reject') },
+  debounce: { option: 'debounce', check: duration },
+  debounce_max: { option: 'debounceMax', check: duration },
+  idempotency_key: { option: 'idempotencyKey', check: text(512) },
+  idempotency_for: { option: 'idempotencyFor', check: duration },
+  concurrency_key: { option: 'concurrencyKey', check: text(512) },
+  rate_key: { option: 'rateKey', check: text(512) },
   tags: { option: 'tags', check: tags },
   headers: { option: 'headers', check: headers },
   attempts_max: { option: 'attemptsMax', check: integer(1, 1_000_000) },
@@ -58,8 +66,12 @@ const FIELDS: Readonly<Record<string, Field>> = {
   ignore_result: { option: 'ignoreResult', check: flag },
   retention: { option: 'retention', check: duration },
   parent: { option: 'parent', check: uuid },
-  concurrency_key: { check: text(512) },
-  rate_key: { check: text(512) },
+}
+
+/** The header Idempotency-Key stands for the field, which comes first where both are sent. Quotes, as of a structured field, are not part of it. */
+export function addIdempotencyKey(body: unknown, header: string | string[] | undefined): unknown {
+  if (typeof header !== 'string' || !isObject(body) || (body.idempotency_key ?? null) !== null) return body
+  return { ...body, idempotency_key: header.replace(/^"(.*)"$/, '$1') }
 }
 
 /**
@@ -67,7 +79,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
  * out.
  */
 export function readRunBody(body: unknown): { request: RunRequest; faults: Fault[] } {
-  const request: RunRequest = { task: '', options: {}, extra: {} }
+  const request: RunRequest = { task: '', options: {} }
   if (!isObject(body)) {
     return {
       request,
@@ -95,18 +107,9 @@ export function readRunBody(body: unknown): { request: RunRequest; faults: Fault
     const detail = fault ? null : field.check(value)
     if (fault) faults.push(fault)
     else if (detail) faults.push({ pointer: `/${name}`, detail })
-    else if (field.option) Object.assign(request.options, { [field.option]: value })
-    else request.extra[name] = value
+    else Object.assign(request.options, { [field.option]: value })
   }
-  faults.push(...clashes(request.options))
+  const wrong = new Set(faults.map(({ pointer }) => pointer))
+  faults.push(...findClashes(body).filter(({ pointer }) => !wrong.has(pointer)))
   return { request, faults }
-}
-
-function clashes({ delay, eta, timeLimit, softTimeLimit }: EnqueueOptions): Fault[] {
-  const faults: Fault[] = []
-  if (delay !== undefined && eta !== undefined)
-    faults.push({ pointer: '/eta', detail: 'cannot stand beside delay: give one of them' })
-  if ((parseDuration(softTimeLimit) ?? 0) > (parseDuration(timeLimit) ?? Infinity))
-    faults.push({ pointer: '/soft_time_limit', detail: 'must not be longer than time_limit' })
-  return faults
 }

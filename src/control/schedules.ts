@@ -249,10 +249,15 @@ export function createScheduleControl(
       const isInputGiven = Object.hasOwn(request, 'input')
       if (isInputGiven) await runs.checkInput(schedule.task, request.input)
       // Without a task's defaults: the store adds them where neither the schedule nor the caller says otherwise.
-      const body = await buildBody(createRegistry([]), schedule.task, request.input, request.options)
+      const body = await buildBody(
+        { tasks: createRegistry([]), router: null },
+        schedule.task,
+        request.input,
+        request.options,
+      )
       const { task: _task, ...fields } = body.fields
       const input = isInputGiven ? { input: JSON.parse(body.input ?? '{}') as unknown } : {}
-      const more = { ...fields, ...request.extra, ...input }
+      const more = { ...fields, ...input }
       const runId = await runSchedule(db, id, asOf, more).catch((error: { code?: string }) => {
         throw error.code === 'P0002' ? unknownSchedule(id) : explainRefusal(error)
       })

@@ -17,7 +17,9 @@ export async function announceTasks(
   signal: AbortSignal,
   onProblem: (error: unknown) => void,
 ): Promise<void> {
-  const rows = [...rowbeat.tasks.values()].map(describeTask)
+  const rows = [...rowbeat.tasks.values()].map((task) =>
+    describeTask(task, rowbeat.router?.routeName(task.name)),
+  )
   while (rows.length > 0 && !signal.aborted) {
     try {
       await registerTasks(toQueryable(rowbeat.db), rows)

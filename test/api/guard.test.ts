@@ -33,7 +33,7 @@ t.test('every route but the public ones refuses every kind of bad key', async (t
   t.ok(routes.length >= 100, `${routes.length} routes`)
   for (const { method, url, access } of routes) {
     t.ok(access, `${method} ${url} says who may call it`)
-    const path = url.replace(/:id(\([^)]*\))?/, randomUUID()).replace('::', ':')
+    const path = url.replace(/:(?:id|name|what|command)(\([^)]*\))?/g, randomUUID()).replace('::', ':')
     const isPublic = PUBLIC.includes(url)
     t.equal(access?.auth === 'public', isPublic, `${method} ${url} is public only if it is known to be`)
     for (const [what, key] of keys) {

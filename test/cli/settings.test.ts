@@ -62,7 +62,7 @@ t.test('a config file that is not understood is named', async (t) => {
   const cases: [source: string, message: RegExp][] = [
     [
       'export const config = { prot: 1 }',
-      /rowbeat\.config\.ts: "prot" is no setting; known are tasks, schedules, port/,
+      /rowbeat\.config\.ts: "prot" is no setting; known are tasks, schedules, queueDefinitions, routes, middleware, port/,
     ],
     ['export const config = { port: "x" }', /rowbeat\.config\.ts: PORT is "x"/],
     [

@@ -1,0 +1,174 @@
+/**
+ * What may be done with queues, for REST, panel and command line alike: each verb checks the caller's scope, then acts.
+ *
+ * A queue needs no row until something is said of it: what has runs or is served is known. To say a limit makes the row, and
+ * the row is the truth: it is edited live, by anybody, in SQL too, and what follows from an edit the database does. So the verbs here
+ * are thin, and the last who writes a limit has it.
+ */
+import { requireScope, type Caller } from '../auth/scopes.ts'
+import { explainDatabaseError } from '../db/connect.ts'
+import { toQueryable } from '../db/handle.ts'
+import {
+  deleteQueue,
+  drainQueue,
+  insertQueue,
+  pauseQueue,
+  resumeQueue,
+  updateQueue,
+} from '../db/statements/queue-edits.ts'
+import { listQueues, readQueue, type QueueDocument } from '../db/statements/queue-figures.ts'
+import { QueueError, RowbeatError } from '../errors.ts'
+import { beginOperation, readDocument, type OperationDocument } from '../queue/operation.ts'
+import type { Rowbeat } from '../queue/rowbeat.ts'
+import { QUEUE_NAME } from '../tasks/options.ts'
+import {
+  readChanges,
+  readLimits,
+  refuseQueue,
+  type Move,
+  type Purge,
+  type QueuePause,
+} from './queue-draft.ts'
+
+export type { QueueDocument } from '../db/statements/queue-figures.ts'
+
+/** Each verb throws AccessError and QueueError; all but `define` RB_QUEUE_NOT_FOUND. */
+export interface QueueControl {
+  /** By name. */
+  list(caller: Caller): Promise<QueueDocument[]>
+  read(caller: Caller, name: string): Promise<QueueDocument>
+  /** Makes the queue, or sets all its limits anew: what is left out is no limit. Throws RB_QUEUE_INVALID. */
+  define(caller: Caller, name: string, body: unknown): Promise<{ queue: QueueDocument; isNew: boolean }>
+  /** Only what is given; null takes a limit away. Throws RB_QUEUE_INVALID. */
+  edit(caller: Caller, name: string, body: unknown): Promise<QueueDocument>
+  /** Of one that is paused: says anew why and until when. Throws RB_QUEUE_INVALID when that is past. */
+  pause(caller: Caller, name: string, pause: QueuePause): Promise<QueueDocument>
+  /** Ends a pause or a drain. */
+  resume(caller: Caller, name: string): Promise<QueueDocument>
+  /** Throws RB_QUEUE_PAUSED. */
+  drain(caller: Caller, name: string): Promise<QueueDocument>
+  /** Revokes what waits. */
+  purge(caller: Caller, name: string, purge: Purge): Promise<OperationDocument>
+  /** Takes what waits to another queue. */
+  move(caller: Caller, name: string, move: Move): Promise<OperationDocument>
+  /** Throws RB_QUEUE_IN_USE while runs are on it or a worker serves it. Answers it as it was. */
+  remove(caller: Caller, name: string): Promise<QueueDocument>
+}
+
+export function createQueueControl(rowbeat: Rowbeat): QueueControl {
+  const db = toQueryable(rowbeat.db)
+
+  const require = async (name: string): Promise<QueueDocument> => {
+    const queue = QUEUE_NAME.test(name) ? await readQueue(db, name) : null
+    if (queue) return queue
+    throw unknownQueue(name)
+  }
+  /** Of a queue that is known, with a row from now on. */
+  const change = async (
+    name: string,
+    act: (queue: QueueDocument) => Promise<unknown>,
+  ): Promise<QueueDocument> => {
+    await act(await require(name))
+    return await require(name)
+  }
+
+  return explained({
+    async list(caller) {
+      requireScope(caller, 'queues:read')
+      return await listQueues(db)
+    },
+    async read(caller, name) {
+      requireScope(caller, 'queues:read')
+      return await require(name)
+    },
+    async define(caller, name, body) {
+      requireScope(caller, 'queues:write')
+      if (!QUEUE_NAME.test(name))
+        throw refuseQueue([{ pointer: '/name', detail: `must match ${QUEUE_NAME.source}` }])
+      const limits = readLimits(body)
+      const isNew = await insertQueue(db, name)
+      await updateQueue(db, name, limits)
+      return { queue: await require(name), isNew }
+    },
+    async edit(caller, name, body) {
+      requireScope(caller, 'queues:write')
+      return await change(name, async (queue) => {
+        const changes = readChanges(body, queue)
+        await insertQueue(db, name)
+        await updateQueue(db, name, changes)
+      })
+    },
+    async pause(caller, name, { reason, until }) {
+      requireScope(caller, 'queues:write')
+      return await change(name, () => pauseQueue(db, name, reason, until))
+    },
+    async resume(caller, name) {
+      requireScope(caller, 'queues:write')
+      return await change(name, () => resumeQueue(db, name))
+    },
+    async drain(caller, name) {
+      requireScope(caller, 'queues:write')
+      return await change(name, () => drainQueue(db, name))
+    },
+    async purge(caller, name, purge) {
+      requireScope(caller, 'queues:write')
+      await require(name)
+      return await readDocument(
+        db,
+        await beginOperation(db, 'purge', { queue: name }, { ...purge }, caller.name),
+      )
+    },
+    async move(caller, name, move) {
+      requireScope(caller, 'queues:write')
+      await require(name)
+      return await readDocument(
+        db,
+        await beginOperation(db, 'move', { queue: name }, { ...move }, caller.name),
+      )
+    },
+    async remove(caller, name) {
+      requireScope(caller, 'queues:write')
+      const queue = await require(name)
+      if (await deleteQueue(db, name)) return queue
+      const { workers } = await require(name)
+      const served = workers.map((worker) => worker.name).join(', ')
+      const why = served
+        ? `is served by ${served}: stop that first`
+        : 'has runs: purge it, or move them to another'
+      throw new QueueError('RB_QUEUE_IN_USE', `Queue "${name}" ${why}.`)
+    },
+  })
+}
+
+function unknownQueue(name: string): QueueError {
+  return new QueueError(
+    'RB_QUEUE_NOT_FOUND',
+    `No queue is named ${JSON.stringify(name)}: it was not defined, no worker serves it, and no run is on it.`,
+  )
+}
+
+/** The same verbs, with what PostgreSQL refuses in our words. */
+function explained(verbs: QueueControl): QueueControl {
+  const wrapped = Object.entries(verbs).map(([name, verb]) => [
+    name,
+    async (...given: unknown[]) => {
+      try {
+        return await (verb as (...given: unknown[]) => Promise<unknown>)(...given)
+      } catch (error) {
+        throw error instanceof RowbeatError ? error : explainQueueRefusal(error, String(given[1]))
+      }
+    },
+  ])
+  return Object.freeze(Object.fromEntries(wrapped)) as unknown as QueueControl
+}
+
+function explainQueueRefusal(error: unknown, name: string): unknown {
+  const { code, message } = error as { code?: string; message: string }
+  if (code === 'P0002') return unknownQueue(name)
+  const words = `${message[0]?.toUpperCase()}${message.slice(1)}.`
+  if (code === '55006') return new QueueError('RB_QUEUE_IN_USE', words, [], { cause: error })
+  if (code === '55000') return new QueueError('RB_QUEUE_PAUSED', words, [], { cause: error })
+  if (code !== '22023') return explainDatabaseError(error)
+  const [, column = '', detail = message] = /^([a-z_]+): (.*)$/s.exec(message) ?? []
+  return refuseQueue([{ pointer: column && `/${column}`, detail }])
+}
