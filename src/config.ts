@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { durationMs } from './duration.ts'
 import { ConfigError } from './errors.ts'
+import { parseSize } from './size.ts'
 
 /** Environment variables as plain data. */
 export type Environment = Record<string, string | undefined>
@@ -27,6 +28,28 @@ export interface Config {
   readonly concurrency: number
   /** Queue -> running runs at once in one worker process. */
   readonly queues: Readonly<Record<string, number>>
+  /** Runs to hold ahead of free slots; null: measured. */
+  readonly prefetch: number | null
+  /** How its runs call a worker, with %h, %n, %d, %i in it (worker/name.ts); null: made up. */
+  readonly workerName: string | null
+  /** Worker processes; more than one, or one with a limit, has a parent. */
+  readonly processes: number
+  /** Runs after which a worker process gives way to another. */
+  readonly maxRunsPerProcess: number | null
+  /** Bytes of resident memory, the same. */
+  readonly maxMemoryPerProcess: number | null
+  /** Runs after which a worker ends. */
+  readonly maxRuns: number | null
+  /** Runs at once of each queue, as the backlog asks; null: as `queues` says. */
+  readonly autoscale: Autoscale | null
+  readonly autoscaleKeepAliveMs: number
+  /** Isolated runs at once; null: as many as there are processors. */
+  readonly threads: number | null
+  /** Of runs whose call and task name none; null: none. */
+  readonly timeLimitMs: number | null
+  readonly softTimeLimitMs: number | null
+  /** What becomes of a run for a queue that has no row in rowbeat.queues. */
+  readonly unknownQueue: 'create' | 'refuse'
   readonly graceMs: number
   readonly logLevel: string
   /** false behind PgBouncer in transaction mode: no prepared statements. */
@@ -34,6 +57,11 @@ export interface Config {
   readonly adminEmail: string
   readonly adminPassword: string | null
   readonly smtpUrl: string | null
+}
+
+export interface Autoscale {
+  readonly max: number
+  readonly min: number
 }
 
 const KNOWN = [
@@ -44,6 +72,18 @@ const KNOWN = [
   'ROWBEAT_RESULT_RETENTION',
   'ROWBEAT_CONCURRENCY',
   'ROWBEAT_QUEUES',
+  'ROWBEAT_PREFETCH',
+  'ROWBEAT_WORKER_NAME',
+  'ROWBEAT_PROCESSES',
+  'ROWBEAT_MAX_RUNS_PER_PROCESS',
+  'ROWBEAT_MAX_MEMORY_PER_PROCESS',
+  'ROWBEAT_MAX_RUNS',
+  'ROWBEAT_AUTOSCALE',
+  'ROWBEAT_AUTOSCALE_KEEP_ALIVE',
+  'ROWBEAT_THREADS',
+  'ROWBEAT_TIME_LIMIT',
+  'ROWBEAT_SOFT_TIME_LIMIT',
+  'ROWBEAT_UNKNOWN_QUEUE',
   'ROWBEAT_GRACE',
   'ROWBEAT_LOG_LEVEL',
   'ROWBEAT_PREPARE',
@@ -51,6 +91,9 @@ const KNOWN = [
   'ROWBEAT_ADMIN_PASSWORD',
 ] as const
 
+export const PROCESSES_MAX = 256
+export const RUNS_MAX = 1_000_000_000
+const MEMORY_MIN = 128 * 2 ** 20
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** This process's environment, with `.env` of the working directory under it. */
@@ -94,16 +137,70 @@ export function readConfig(env: Environment, flags: Partial<Config> = {}): Confi
     app: env.ROWBEAT_APP || null,
     timezone: zone(env.ROWBEAT_TIMEZONE || 'UTC'),
     resultRetentionMs: durationMs(env.ROWBEAT_RESULT_RETENTION || '30 days', 'ROWBEAT_RESULT_RETENTION'),
+    unknownQueue: oneOf(env, 'ROWBEAT_UNKNOWN_QUEUE', 'create', ['create', 'refuse']),
     graceMs: durationMs(env.ROWBEAT_GRACE || '25s', 'ROWBEAT_GRACE'),
     logLevel: oneOf(env, 'ROWBEAT_LOG_LEVEL', 'info', LEVELS),
     prepare: oneOf(env, 'ROWBEAT_PREPARE', 'true', ['true', 'false']) === 'true',
     adminEmail: env.ROWBEAT_ADMIN_EMAIL || 'admin@localhost',
     adminPassword: env.ROWBEAT_ADMIN_PASSWORD || null,
     smtpUrl: env.SMTP_URL || null,
+    ...readWorking(env),
     ...defined,
     concurrency,
     queues,
   })
+}
+
+/** What concerns worker processes beyond their queues. */
+function readWorking(
+  env: Environment,
+): Pick<
+  Config,
+  | 'prefetch'
+  | 'workerName'
+  | 'processes'
+  | 'maxRunsPerProcess'
+  | 'maxMemoryPerProcess'
+  | 'maxRuns'
+  | 'autoscale'
+  | 'autoscaleKeepAliveMs'
+  | 'threads'
+  | 'timeLimitMs'
+  | 'softTimeLimitMs'
+> {
+  const keepAlive = env.ROWBEAT_AUTOSCALE_KEEP_ALIVE || '30s'
+  return {
+    prefetch: integer(env, 'ROWBEAT_PREFETCH', null, 0, 10_000),
+    workerName: env.ROWBEAT_WORKER_NAME || null,
+    processes: integer(env, 'ROWBEAT_PROCESSES', 1, 1, PROCESSES_MAX),
+    maxRunsPerProcess: integer(env, 'ROWBEAT_MAX_RUNS_PER_PROCESS', null, 1, RUNS_MAX),
+    maxMemoryPerProcess: given(env, 'ROWBEAT_MAX_MEMORY_PER_PROCESS', parseMemory),
+    maxRuns: integer(env, 'ROWBEAT_MAX_RUNS', null, 1, RUNS_MAX),
+    autoscale: given(env, 'ROWBEAT_AUTOSCALE', parseAutoscale),
+    autoscaleKeepAliveMs: durationMs(keepAlive, 'ROWBEAT_AUTOSCALE_KEEP_ALIVE'),
+    threads: integer(env, 'ROWBEAT_THREADS', null, 1, 1024),
+    timeLimitMs: given(env, 'ROWBEAT_TIME_LIMIT', durationMs),
+    softTimeLimitMs: given(env, 'ROWBEAT_SOFT_TIME_LIMIT', durationMs),
+  }
+}
+
+/** `20,2`: at most and at least so many; Celery's order, and `20` alone means from 1. */
+export function parseAutoscale(text: string, what = 'autoscale'): Autoscale {
+  const match = /^(\d{1,5})(?:,(\d{1,5}))?$/.exec(text.replaceAll(' ', ''))
+  const [max, min] = [Number(match?.[1]), Number(match?.[2] ?? 1)]
+  if (match && max >= min && min >= 1 && max <= 10_000) return { max, min }
+  throw new ConfigError(
+    `${what} is "${text}": give the most and the least runs at once, as in "20,2", from 1 to 10000.`,
+  )
+}
+
+/** Bytes. A worker at rest has some 120 MB; a limit below that would replace it for ever. */
+export function parseMemory(text: string, what = 'the limit of memory'): number {
+  const bytes = parseSize(text)
+  if (bytes !== null && bytes >= MEMORY_MIN) return bytes
+  throw new ConfigError(
+    `${what} is "${text}": give a size with its unit, such as "300MB" or "1.5GB", of at least 128MB.`,
+  )
 }
 
 /** `high:20,default:10` or `high,default` -> queue -> concurrency. */
@@ -157,7 +254,17 @@ function databaseUrl(env: Environment): string | null {
   return `postgres://${user}${password}@${at}:${env.PGPORT || 5432}/${database}${query.size ? `?${query}` : ''}`
 }
 
-function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {
+function given<T>(env: Environment, name: string, parse: (text: string, what: string) => T): T | null {
+  return env[name] ? parse(env[name], name) : null
+}
+
+function integer<T extends number | null>(
+  env: Environment,
+  name: string,
+  fallback: T,
+  min: number,
+  max: number,
+): number | T {
   const text = env[name]
   if (text === undefined || text === '') return fallback
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
@@ -165,9 +272,14 @@ function integer(env: Environment, name: string, fallback: number, min: number, 
   throw new ConfigError(`${name} is "${text}": give a whole number from ${min} to ${max}.`)
 }
 
-function oneOf(env: Environment, name: string, fallback: string, allowed: readonly string[]): string {
+function oneOf<Word extends string>(
+  env: Environment,
+  name: string,
+  fallback: NoInfer<Word>,
+  allowed: readonly Word[],
+): Word {
   const value = env[name] || fallback
-  if (allowed.includes(value)) return value
+  if (allowed.includes(value as Word)) return value as Word
   throw new ConfigError(`${name} is "${value}": use one of ${allowed.join(', ')}.`)
 }
 

@@ -6,7 +6,16 @@
  */
 export { rowbeatSchema } from './db/schema/rowbeat.ts'
 export { attempts, logs, parked, progress, results, revocations, runs, uniqueKeys } from './db/schema/runs.ts'
-export { queues, tasks } from './db/schema/definitions.ts'
+export { gates, knocks, permits, queues, tasks } from './db/schema/definitions.ts'
 export { firings, schedules } from './db/schema/schedules.ts'
-export { migrations, upkeep, workers } from './db/schema/processes.ts'
+export {
+  commands,
+  migrations,
+  replies,
+  taskSettings,
+  upkeep,
+  workerSettings,
+  workers,
+} from './db/schema/processes.ts'
 export { apiKeys, users } from './db/schema/access.ts'
+export { operations } from './db/schema/operations.ts'

@@ -4,7 +4,16 @@
  */
 import { AccessError } from '../errors.ts'
 
-export const SCOPES = ['runs:read', 'runs:write', 'schedules:read', 'schedules:write'] as const
+export const SCOPES = [
+  'runs:read',
+  'runs:write',
+  'schedules:read',
+  'schedules:write',
+  'workers:read',
+  'workers:write',
+  'queues:read',
+  'queues:write',
+] as const
 
 /** One right. A caller holds some of them, or `*`, which is all of them, those of later releases too. */
 export type Scope = (typeof SCOPES)[number]

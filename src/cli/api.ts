@@ -29,6 +29,8 @@ async function beginApi({ config, given, log, go }: Setting): Promise<Service> {
     connections: 10,
     prepare: config.prepare,
     role: 'api',
+    routes: given.routes,
+    unknownQueue: config.unknownQueue,
   })
   const app = createServer({ rowbeat, logger: log, timezone: config.timezone, version: VERSION })
   await routes?.(app, { rowbeat, databaseUrl })

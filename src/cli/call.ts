@@ -5,7 +5,7 @@
 import { PROCESS } from '../auth/scopes.ts'
 import { createRunControl } from '../control/runs.ts'
 import { ConfigError } from '../errors.ts'
-import type { EnqueueOptions } from '../queue/enqueue.ts'
+import type { EnqueueOptions } from '../queue/options.ts'
 import { withRowbeat } from './database.ts'
 import { readSettings, type Flags } from './options.ts'
 import { tellOutcome } from './result.ts'
@@ -22,6 +22,15 @@ export interface CallFlags extends Flags {
   expires?: string
   id?: string
   uniqueKey?: string
+  uniqueWhile?: string
+  uniqueFor?: string
+  onConflict?: string
+  debounce?: string
+  debounceMax?: string
+  idempotencyKey?: string
+  idempotencyFor?: string
+  concurrencyKey?: string
+  rateKey?: string
   attemptsMax?: number
   timeLimit?: string
   tag?: string[]
@@ -29,15 +38,20 @@ export interface CallFlags extends Flags {
 
 export async function call(task: string, text: string | undefined, flags: CallFlags): Promise<number> {
   const input = parseInput(text ?? '{}')
-  const { config, json } = await readSettings(flags)
-  return await withRowbeat(config, async (rowbeat) => {
-    const control = createRunControl(rowbeat)
-    const { run } = await control.enqueue(PROCESS, { task, input, options: optionsOf(flags), extra: {} })
-    if (flags.wait || flags.timeout !== undefined)
-      return await tellOutcome(rowbeat, run.id, { json, timeoutMs: flags.timeout ?? 60_000 })
-    say(json ? run : run.id)
-    return EXIT.done
-  })
+  const { config, given, json } = await readSettings(flags)
+  const routing = { routes: given.routes, unknownQueue: config.unknownQueue }
+  return await withRowbeat(
+    config,
+    async (rowbeat) => {
+      const control = createRunControl(rowbeat)
+      const { run } = await control.enqueue(PROCESS, { task, input, options: optionsOf(flags) })
+      if (flags.wait || flags.timeout !== undefined)
+        return await tellOutcome(rowbeat, run.id, { json, timeoutMs: flags.timeout ?? 60_000 })
+      say(json ? run : run.id)
+      return EXIT.done
+    },
+    routing,
+  )
 }
 
 function parseInput(text: string): unknown {
@@ -51,9 +65,30 @@ function parseInput(text: string): unknown {
   }
 }
 
+/** As they are typed: what a value may be, enqueue says. */
+const OPTIONS = [
+  'queue',
+  'priority',
+  'delay',
+  'eta',
+  'expires',
+  'id',
+  'uniqueKey',
+  'uniqueWhile',
+  'uniqueFor',
+  'onConflict',
+  'debounce',
+  'debounceMax',
+  'idempotencyKey',
+  'idempotencyFor',
+  'concurrencyKey',
+  'rateKey',
+  'attemptsMax',
+  'timeLimit',
+] as const satisfies readonly (keyof CallFlags & keyof EnqueueOptions)[]
+
 function optionsOf(flags: CallFlags): EnqueueOptions {
-  const { queue, priority, id, uniqueKey, attemptsMax, tag: tags } = flags
-  const { delay, eta, expires, timeLimit } = flags as Record<string, any>
-  const options = { queue, priority, delay, eta, expires, id, uniqueKey, attemptsMax, timeLimit, tags }
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const options: Record<string, unknown> = flags.tag ? { tags: flags.tag } : {}
+  for (const key of OPTIONS) if (flags[key] !== undefined) options[key] = flags[key]
+  return options
 }

@@ -1,6 +1,6 @@
 /**
  * rowbeat.config.ts (or .js, .mjs) of the working directory: `export const config = { … }`, a default export is taken as
- * well. It may hold tasks and schedules as values and what the environment could say too; each such field stands for one variable and
+ * well. It may hold tasks, schedules, queues, routes and middleware as values and what the environment could say too; each such field stands for one variable and
  * is read by the same code, so there is one grammar and one set of refusals.
  */
 import { existsSync } from 'node:fs'
@@ -9,7 +9,10 @@ import { pathToFileURL } from 'node:url'
 import { readConfig, type Environment } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import type { ScheduleTree } from '../schedules/schedule.ts'
+import { checkMiddleware, type MiddlewareList } from '../tasks/middleware.ts'
+import type { QueueTree } from '../tasks/queue.ts'
 import type { TaskTree } from '../tasks/registry.ts'
+import { createRouter, type Routes } from '../tasks/route.ts'
 
 const NAMES = ['rowbeat.config.ts', 'rowbeat.config.js', 'rowbeat.config.mjs']
 
@@ -24,6 +27,18 @@ const VARIABLES: Record<string, string> = {
   resultRetention: 'ROWBEAT_RESULT_RETENTION',
   concurrency: 'ROWBEAT_CONCURRENCY',
   queues: 'ROWBEAT_QUEUES',
+  unknownQueue: 'ROWBEAT_UNKNOWN_QUEUE',
+  prefetch: 'ROWBEAT_PREFETCH',
+  workerName: 'ROWBEAT_WORKER_NAME',
+  processes: 'ROWBEAT_PROCESSES',
+  maxRunsPerProcess: 'ROWBEAT_MAX_RUNS_PER_PROCESS',
+  maxMemoryPerProcess: 'ROWBEAT_MAX_MEMORY_PER_PROCESS',
+  maxRuns: 'ROWBEAT_MAX_RUNS',
+  autoscale: 'ROWBEAT_AUTOSCALE',
+  autoscaleKeepAlive: 'ROWBEAT_AUTOSCALE_KEEP_ALIVE',
+  threads: 'ROWBEAT_THREADS',
+  timeLimit: 'ROWBEAT_TIME_LIMIT',
+  softTimeLimit: 'ROWBEAT_SOFT_TIME_LIMIT',
   grace: 'ROWBEAT_GRACE',
   logLevel: 'ROWBEAT_LOG_LEVEL',
   prepare: 'ROWBEAT_PREPARE',
@@ -34,11 +49,17 @@ const VARIABLES: Record<string, string> = {
 export interface Given {
   tasks: TaskTree
   schedules: ScheduleTree
+  /** Queues as the application defines them: defineQueue(name, options). */
+  queueDefinitions?: QueueTree
+  routes?: Routes
+  middleware?: MiddlewareList
 }
+
+const VALUES = ['tasks', 'schedules', 'queueDefinitions', 'routes', 'middleware'] as const
 
 export interface ConfigFile {
   environment: Environment
-  /** null: it names neither. */
+  /** null: it names none of them. */
   given: Given | null
 }
 
@@ -46,25 +67,32 @@ export interface ConfigFile {
 export async function readConfigFile(folder: string): Promise<ConfigFile> {
   const name = NAMES.find((candidate) => existsSync(resolve(folder, candidate)))
   if (!name) return { environment: {}, given: null }
-  const { tasks, schedules, ...fields } = await load(resolve(folder, name), name)
+  const fields = await load(resolve(folder, name), name)
+  const given: Record<string, unknown> = {}
+  for (const field of VALUES) {
+    if (fields[field]) given[field] = fields[field]
+    delete fields[field]
+  }
   const environment: Environment = {}
   for (const [field, value] of Object.entries(fields)) {
     const variable = Object.hasOwn(VARIABLES, field) ? VARIABLES[field]! : null
     if (!variable) {
-      const known = ['tasks', 'schedules', ...Object.keys(VARIABLES)].join(', ')
+      const known = [...VALUES, ...Object.keys(VARIABLES)].join(', ')
       throw new ConfigError(`${name}: "${field}" is no setting; known are ${known}.`)
     }
     if (value !== undefined && value !== null) environment[variable] = toText(value)
   }
   try {
     readConfig(environment)
+    if (given.routes) createRouter(given.routes as Routes)
+    checkMiddleware(given.middleware)
   } catch (cause) {
     throw new ConfigError(`${name}: ${(cause as Error).message}`, { cause })
   }
-  if (!tasks && !schedules) return { environment, given: null }
+  if (Object.keys(given).length === 0) return { environment, given: null }
   return {
     environment,
-    given: { tasks: (tasks ?? []) as TaskTree, schedules: (schedules ?? []) as ScheduleTree },
+    given: { tasks: [], schedules: [], ...given },
   }
 }
 
@@ -76,7 +104,7 @@ async function load(file: string, name: string): Promise<Record<string, unknown>
     throw new ConfigError(`${name} cannot be loaded: ${(cause as Error).message}`, { cause })
   }
   const config = exported.config ?? exported.default
-  if (config && typeof config === 'object') return config as Record<string, unknown>
+  if (config && typeof config === 'object') return { ...config }
   throw new ConfigError(`${name} exports no config: write \`export const config = { … }\`.`)
 }
 

@@ -5,7 +5,7 @@
 import type { Config } from '../config.ts'
 import { ConfigError, StoreError } from '../errors.ts'
 import { explainDatabaseError } from '../db/connect.ts'
-import { createRowbeat, type Rowbeat } from '../queue/rowbeat.ts'
+import { createRowbeat, type Rowbeat, type RowbeatOptions } from '../queue/rowbeat.ts'
 import { readCredentials } from './start/credentials.ts'
 import { asRowbeatError } from './words.ts'
 
@@ -19,9 +19,19 @@ export function findDatabase(config: Config): string {
 }
 
 /** Runs `work` with a rowbeat that knows no task of its own, and closes it. */
-export async function withRowbeat<T>(config: Config, work: (rowbeat: Rowbeat) => Promise<T>): Promise<T> {
+export async function withRowbeat<T>(
+  config: Config,
+  work: (rowbeat: Rowbeat) => Promise<T>,
+  routing: Pick<RowbeatOptions, 'routes' | 'unknownQueue'> = {},
+): Promise<T> {
   const databaseUrl = findDatabase(config)
-  const rowbeat = createRowbeat({ databaseUrl, connections: 2, prepare: config.prepare, role: 'cli' })
+  const rowbeat = createRowbeat({
+    databaseUrl,
+    connections: 2,
+    prepare: config.prepare,
+    role: 'cli',
+    ...routing,
+  })
   try {
     return await work(rowbeat)
   } catch (error) {

@@ -9,19 +9,21 @@ import { ConfigError, RowbeatError } from '../errors.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import { discoverModules, type Discovered } from '../queue/discover.ts'
 import { listSchedules } from '../schedules/schedule.ts'
+import { listQueues } from '../tasks/queue.ts'
 import { createRegistry } from '../tasks/registry.ts'
 import type { Given } from './config-file.ts'
 
 /** `app` is a Fastify instance; the module's author knows it by that type. */
 export type AppRoutes = (app: any, options: { rowbeat: Rowbeat; databaseUrl: string }) => Promise<void>
 
-/** The tasks and schedules of rowbeat.config.ts and those the globs find. Throws ConfigError, DefinitionError, ScheduleError. */
+/** The tasks, schedules and queues of rowbeat.config.ts and those the globs find. Throws ConfigError, DefinitionError, ScheduleError. */
 export async function loadModules(config: Config, given: Given): Promise<Discovered> {
   try {
     const found = await discoverModules(config.taskGlobs)
     return {
       tasks: [...createRegistry([given.tasks, found.tasks]).values()],
       schedules: listSchedules([given.schedules, found.schedules]),
+      queues: listQueues([given.queueDefinitions ?? [], found.queues]),
     }
   } catch (error) {
     if (error instanceof RowbeatError) throw error

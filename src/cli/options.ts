@@ -2,20 +2,14 @@
  * Options that commands share, and the way from what was typed to a configuration: flags beat the environment, which
  * beats `.env`, which beats rowbeat.config.ts, which beats the defaults (config.ts).
  */
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import {
-  parseQueues,
-  readConfig,
-  readEnvironment,
-  shareEnvironment,
-  type Config,
-  type Environment,
-} from '../config.ts'
-import { parseDuration } from '../duration.ts'
+import { readConfig, readEnvironment, shareEnvironment, type Config, type Environment } from '../config.ts'
 import { readConfigFile, type Given } from './config-file.ts'
+import { durationFlag, whole } from './flags.ts'
+import { queuesOf, readWorking, type WorkingFlags } from './working.ts'
 
 export interface Settings {
   config: Config
@@ -31,9 +25,6 @@ export interface Flags {
   json?: boolean
   port?: number
   host?: string
-  queues?: string
-  concurrency?: number
-  grace?: number
 }
 
 /** Every command has these. */
@@ -57,19 +48,6 @@ export function addServing(command: Command): Command {
     .option('--host <address>', 'address to listen on (default: HOST, then 127.0.0.1)')
 }
 
-export function addWorking(command: Command): Command {
-  return command
-    .option(
-      '-Q, --queues <list>',
-      'queues to serve and runs at once of each, as in high:20,default:10 (default: ROWBEAT_QUEUES)',
-    )
-    .option(
-      '--concurrency <number>',
-      'runs at once for a queue that names no number (default: ROWBEAT_CONCURRENCY, then 10)',
-      whole(1, 10_000),
-    )
-}
-
 export function addGrace(command: Command): Command {
   return command.option(
     '--grace <duration>',
@@ -78,23 +56,22 @@ export function addGrace(command: Command): Command {
   )
 }
 
-/** The configuration of this call. Throws ConfigError. */
-export async function readSettings(flags: Flags, examples = false): Promise<Settings> {
+/** The configuration of this call; `working` for those that serve, which the examples are for too. Throws ConfigError. */
+export async function readSettings(flags: Flags, working: WorkingFlags | null = null): Promise<Settings> {
   const file = await readConfigFile(process.cwd())
   const own = readEnvironment()
   const env: Environment = { ...file.environment, ...own }
   if (own.PGHOST || own.PGDATABASE) env.DATABASE_URL = own.DATABASE_URL
   if (flags.databaseUrl) env.DATABASE_URL = flags.databaseUrl
-  if (examples && !file.given) Object.assign(env, examplesOf(env))
+  if (working && !file.given) Object.assign(env, examplesOf(env))
   shareEnvironment(env)
   const config = readConfig(env, {
     port: flags.port,
     host: flags.host,
     dataDir: flags.dataDir === undefined ? undefined : resolve(flags.dataDir),
-    concurrency: flags.concurrency,
-    graceMs: flags.grace,
+    ...(working ? readWorking(working) : {}),
   })
-  const queues = flags.queues ? parseQueues(flags.queues, config.concurrency) : config.queues
+  const queues = working ? queuesOf(working, config) : config.queues
   return {
     config: Object.freeze({ ...config, queues }),
     given: file.given ?? { tasks: [], schedules: [] },
@@ -112,19 +89,4 @@ function examplesOf(env: Environment): Environment {
   const isElsewhere = resolve(root) !== process.cwd() && ['tasks', 'src'].some((name) => existsSync(name))
   if (env.ROWBEAT_TASKS || env.ROWBEAT_APP || isElsewhere || !existsSync(resolve(folder, 'app.ts'))) return {}
   return { ROWBEAT_TASKS: `${folder}/*/tasks.ts`, ROWBEAT_APP: resolve(folder, 'app.ts') }
-}
-
-export function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
-    if (value >= min && value <= max) return value
-    throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`)
-  }
-}
-
-/** Milliseconds. */
-export function durationFlag(text: string): number {
-  const ms = parseDuration(text)
-  if (ms !== null) return ms
-  throw new InvalidArgumentError('Give seconds as a number, or text such as "30s", "10 minutes", "2h".')
 }

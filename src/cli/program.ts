@@ -3,15 +3,22 @@
  * when it is called, so that `rowbeat runs` does not pay for a web server.
  */
 import { Command, CommanderError, Option } from 'commander'
-import { readEnvironment } from '../config.ts'
+import { readEnvironment, RUNS_MAX } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { VERSION } from '../version.ts'
-import { addCommon, addGrace, addServing, addWorking, durationFlag, whole } from './options.ts'
+import { describeCommands } from './commands.ts'
+import { durationFlag, whole } from './flags.ts'
+import { addCommon, addGrace, addServing } from './options.ts'
+import { addRunVerbs } from './run-commands.ts'
+import { addQueues } from './queues/commands.ts'
 import { addSchedules } from './schedules/commands.ts'
 import { EXIT, say, tellError } from './words.ts'
+import { addWorking } from './working.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 the run failed or was not found, 2 usage or configuration, 3 database unreachable, 4 timed out.`
+
+const ASPECT_WORDS = 'active, active_queues, ping, registered, report, reserved, revoked, scheduled or stats'
 
 type Report = (code: number) => void
 
@@ -52,6 +59,9 @@ export function buildProgram(report: Report): Command {
   addServers(program, report)
   addStore(program, report)
   addRuns(program, report)
+  addRunVerbs(program, report)
+  addControl(program, report)
+  addQueues(program, report)
   addSchedules(program, report)
   return program
 }
@@ -71,9 +81,8 @@ function addServers(program: Command, report: Report): void {
     .action(async (flags) => report(await (await import('./api.ts')).serveApi(flags)))
   const worker = program.command('worker').description('run tasks')
   addGrace(addWorking(addCommon(worker)))
-    .option('--prefetch <number>', 'runs to hold ahead of free slots (default: measured)', whole(0, 10_000))
-    .option('--name <name>', 'what its runs call it (default: host, pid and something random)')
-    .option('-B, --beat', 'fire schedules too, in this process')
+    .option('--max-runs <number>', 'end, with exit code 0, after so many runs', whole(1, RUNS_MAX))
+    .option('-B, --beat', 'fire schedules too: in this process, or with several in one of its own')
     .addOption(supervised())
     .action(async (flags) => report(await (await import('./worker.ts')).work(flags)))
   const beat = program.command('beat').description('fire schedules; any number may run at once')
@@ -108,6 +117,15 @@ function addRuns(program: Command, report: Report): void {
     .option('--expires <instant or duration>', 'not after this')
     .option('--id <uuid>', 'an id of your own; a second call with it answers the first run')
     .option('--unique-key <text>', 'held against a second run of the task until this one has finished')
+    .option('--unique-while <word>', 'until when the key is held: queued or unfinished (default)')
+    .option('--unique-for <duration>', 'the key is held for this long, also when the run has finished')
+    .option('--on-conflict <word>', 'when the key is held: keep (default), replace or reject')
+    .option('--debounce <duration>', 'wait this long, anew with each call of the same unique key')
+    .option('--debounce-max <duration>', 'and the first of them no longer than this')
+    .option('--idempotency-key <text>', 'a second call with it answers the first run, finished or not')
+    .option('--idempotency-for <duration>', 'for how long (default: 24 hours)')
+    .option('--concurrency-key <text>', 'whose concurrency limit it counts for')
+    .option('--rate-key <text>', 'whose rate it counts for')
     .option('--attempts-max <number>', 'tries in all', whole(1, 1_000_000))
     .option('--time-limit <duration>', 'a try that takes longer is ended')
     .option('--tag <text...>', 'labels')
@@ -127,7 +145,35 @@ function addRuns(program: Command, report: Report): void {
     .action(async (flags) => report(await (await import('./runs.ts')).runs(flags)))
 }
 
-/** How `start` calls its children. */
+function addControl(program: Command, report: Report): void {
+  const some = (command: Command): Command =>
+    addCommon(command).option(
+      '-d, --destination <name...>',
+      'only workers of these names (default: all that live)',
+    )
+  const timeout = [
+    '--timeout <duration>',
+    'how long to wait for answers (default: 1s)',
+    durationFlag,
+  ] as const
+  some(program.command('status').description('list the workers that live')).action(async (flags) =>
+    report(await (await import('./inspect.ts')).status(flags)),
+  )
+  some(program.command('inspect').description('look at what workers are at'))
+    .argument('<what>', ASPECT_WORDS)
+    .option(...timeout)
+    .action(async (what, flags) => report(await (await import('./inspect.ts')).inspectWorkers(what, flags)))
+  some(program.command('control').description('tell workers what to do'))
+    .argument('<command>', 'as below')
+    .argument('[words...]', 'what it takes')
+    .option(...timeout)
+    .addHelpText('after', () => `\nCommands:\n${describeCommands()}`)
+    .action(async (command, words, flags) =>
+      report(await (await import('./control.ts')).controlWorkers(command, words, flags)),
+    )
+}
+
+/** How a supervisor calls its children. */
 function supervised(): Option {
   return new Option('--supervised').hideHelp()
 }

@@ -7,7 +7,7 @@
  * a bare `::jsonb` parameter twice on a plain client and once after drizzle has touched that client.
  */
 import { ConfigError } from '../errors.ts'
-import { guarded } from './guard.ts'
+import { guard, guarded, guardOutside, type Life } from './guard.ts'
 
 export type Parameter = string | number | boolean | null
 
@@ -54,15 +54,23 @@ export function toQueryable(handle: DatabaseHandle): Queryable {
   return { query: async (text, parameters = []) => (await driver.query(text, [...parameters])).rows }
 }
 
-/** Runs `work` in a transaction of the handle's own kind and gives it that kind of transaction. */
+/** What begins a transaction: of a postgres.js sql, of one inside a transaction, of a node-postgres Pool. */
+interface Beginner<T> {
+  begin?: (work: unknown) => Promise<T>
+  savepoint?: (work: unknown) => Promise<T>
+  connect?: () => Promise<any>
+}
+
+/** Runs `work` in a transaction (inside one: a savepoint) of the handle's own kind and gives it that kind of transaction. */
 export async function begin<T>(handle: DatabaseHandle, work: (tx: DatabaseHandle) => Promise<T>): Promise<T> {
-  const driver = driverOf(handle) as { begin?: (work: unknown) => Promise<T>; connect?: () => Promise<any> }
+  const driver = driverOf(handle) as Beginner<T>
   if ('session' in handle && 'transaction' in handle) {
     if (isPostgresJs(driver)) return await guarded((inside) => handle.transaction(inside), work)
-    return await handle.transaction((tx: any) => unharmed(tx.session?.client, () => work(tx)))
+    return await handle.transaction((tx: any) => unharmed(tx.session?.client, tx, guardOutside, work))
   }
-  if (isPostgresJs(driver) && typeof driver.begin === 'function')
-    return await guarded((inside) => driver.begin!(inside), work)
+  const start = driver.begin ?? driver.savepoint
+  if (isPostgresJs(driver) && typeof start === 'function')
+    return await guarded((inside) => start.call(driver, inside), work)
   if (typeof driver.connect !== 'function') {
     throw new ConfigError(
       'the database handle cannot begin a transaction: pass a db, an sql or a Pool, not a single client or transaction.',
@@ -72,7 +80,7 @@ export async function begin<T>(handle: DatabaseHandle, work: (tx: DatabaseHandle
   let failure: unknown
   try {
     await client.query('BEGIN')
-    const value = await unharmed(client, () => work(client))
+    const value = await unharmed(client, client, guard, work)
     await client.query('COMMIT')
     return value
   } catch (error) {
@@ -89,12 +97,19 @@ const LOST =
   /Connection (terminated|ended)|Query read timeout|timeout exceeded when trying to connect|encountered a connection error|not queryable/i
 
 /** node-postgres tells a client that its connection broke; where nobody listens, that ends the process. The next query says it too. */
-async function unharmed<T>(client: any, work: () => Promise<T>): Promise<T> {
+async function unharmed<T>(
+  client: any,
+  tx: object,
+  guardOf: (tx: any, life: Life) => any,
+  work: (tx: any) => Promise<T>,
+): Promise<T> {
+  const life: Life = { over: false }
   const ignore = (): void => {}
   client?.on?.('error', ignore)
   try {
-    return await work()
+    return await work(guardOf(tx, life))
   } finally {
+    life.over = true
     client?.off?.('error', ignore)
   }
 }

@@ -1,17 +1,22 @@
 /**
  * What a worker's dispatcher does beside, each at its own interval: sweeps workers that died, checks its lanes, takes back
- * rows of nobody, keeps the store in order.
+ * rows of nobody, works off operations, ends what expired, keeps the store in order.
  */
 import { withConnection } from '../db/connect.ts'
 import { toQueryable, type Queryable } from '../db/handle.ts'
+import { deleteCommands } from '../db/statements/control.ts'
 import { reclaimOrphans, sweepDead } from '../db/statements/recovery.ts'
 import { vacuumHot } from '../db/statements/upkeep.ts'
+import type { Chore } from '../dispatcher/dispatcher.ts'
+import { expireWaiting, workOperations } from '../dispatcher/operations.ts'
 import { upkeep } from '../dispatcher/upkeep.ts'
-import type { Lane } from './engine.ts'
 import type { RunEvents } from './events.ts'
 import { DEAD_SECONDS } from './heartbeat.ts'
+import type { Lanes } from './lanes.ts'
 
 const SWEEP_MS = 1000
+const OPERATIONS_MS = 250
+const EXPIRE_MS = 1000
 /** Contact without a gap before this worker may judge others: whoever was cut off knows nothing. */
 const STEADY_MS = 5000
 const ORPHANS_MS = 20_000
@@ -24,18 +29,20 @@ export interface ChoresOptions {
   databaseUrl: string
   prepare: boolean
   events: RunEvents
-  lanes: readonly Lane[]
+  lanes: Lanes
   /** Seconds to keep a result whose run says nothing. */
   keep: number
   /** Milliseconds of unbroken contact. */
   steadyMs(): number
 }
 
-export function choresOf(options: ChoresOptions): { everyMs: number; run(): Promise<void> }[] {
+export function choresOf(options: ChoresOptions): Chore[] {
   const { db, lanes } = options
   return [
     { everyMs: SWEEP_MS, run: () => sweep(options) },
-    { everyMs: SWEEP_MS, run: async () => void (await Promise.all(lanes.map((lane) => lane.check()))) },
+    { everyMs: SWEEP_MS, run: () => lanes.check() },
+    { everyMs: OPERATIONS_MS, run: () => workOperations(db) },
+    { everyMs: EXPIRE_MS, run: () => expireWaiting(db) },
     { everyMs: ORPHANS_MS, run: async () => void (await reclaimOrphans(db)) },
     { everyMs: KEEP_UP_MS, run: () => keepUp(options) },
   ]
@@ -51,6 +58,6 @@ async function sweep({ db, events, keep, steadyMs }: ChoresOptions): Promise<voi
 async function keepUp({ databaseUrl, prepare }: ChoresOptions): Promise<void> {
   await withConnection({ url: databaseUrl, role: 'upkeep', prepare }, async (sql) => {
     await vacuumHot(toQueryable(sql), DEAD_ROWS)
-    await upkeep(toQueryable(sql), UPKEEP_MS)
+    if (await upkeep(toQueryable(sql), UPKEEP_MS)) await deleteCommands(toQueryable(sql))
   })
 }

@@ -20,8 +20,8 @@ export interface ClaimHooks {
   claimFailed(error: unknown): void
   /** These runs were claimed ahead and nobody asked: hand them back. */
   unwanted(jobs: readonly ClaimedJob[]): void
-  /** graphile hands these job ids back unstarted. */
-  returned(ids: readonly string[]): void
+  /** graphile hands these job ids back unstarted: answers those of them that are still to be. */
+  returned(ids: readonly string[]): readonly string[]
 }
 
 export interface Query {

@@ -3,6 +3,10 @@
  * whatever ends it (a fatal error, a runner that resolved by itself, a claim loop that has not moved), its pool's rows
  * are handed back and a new one starts, with backoff. graphile-worker itself is told little: our facade claims when
  * there is room, our finish statement completes, its logger is silent below a warning.
+ *
+ * A runner's concurrency is fixed when it starts, a lane's is not: a runner starts with as much as the lane may need, and
+ * `slots` says how many runs there may be at the moment. Only to grow beyond the runner is another one started; the runs of
+ * the old one go on under its pool, which stays in the registry until they have ended.
  */
 import { EventEmitter } from 'node:events'
 import type { WorkerEvents, WorkerPool } from 'graphile-worker'
@@ -16,6 +20,7 @@ import type { RunEvents } from './events.ts'
 import { createFacade } from './facade.ts'
 import type { ClaimedJob } from './job.ts'
 import { createPace } from './pace.ts'
+import { createTurns } from './turns.ts'
 
 const POLL_MS = 500
 /** Claimed runs that no slot took in so long go back to the queue, uncounted. */
@@ -29,7 +34,10 @@ const DOUBT_MS = 10_000
 export interface LaneOptions {
   queue: string
   tasks: readonly string[]
-  concurrency: number
+  /** Runs at once, to begin with. */
+  slots: number
+  /** What `slots` may grow to without another runner. */
+  capacity: number
   prefetch: number | null
   prepare: boolean
   pool: pg.Pool
@@ -54,9 +62,13 @@ export interface Dropped {
 
 export interface Lane {
   readonly queue: string
-  /** Every pool this lane has claimed under; runs of an earlier one may still be running. */
+  /** Every pool this lane has runs under; those of an earlier runner may still be running. */
   pools(): readonly string[]
   running(): number
+  /** Runs at once, and how many it has: running, and claimed for the slots. */
+  load(): { readonly slots: number; readonly need: number }
+  /** Claimed runs that have not started. */
+  held(): readonly ClaimedJob[]
   /** New work may be there. */
   nudge(): void
   /** Once in a while: claims that never reached us, and a loop that stands still. */
@@ -65,72 +77,97 @@ export interface Lane {
   drop(picks: (job: ClaimedJob) => boolean): Dropped[]
   /** Throws away what is held and starts under a new pool id: this worker was declared dead. */
   renew(): void
-  /** Claims nothing any more; what has not started goes back, runs in progress go on. */
-  quiet(): void
+  /** So many runs at once; above `capacity` another runner takes over. */
+  resize(slots: number, capacity: number): void
+  /** While held it claims nothing; what has not started goes back at once, runs in progress go on. */
+  hold(holds: boolean): void
+  /** Claims nothing any more; what has not started goes back, runs in progress go on. Resolves when its runner has ended. */
+  quiet(): Promise<void>
+}
+
+/** A runner's identity in the store, and how many runs it has. In a box, for its id is known only when it has started. */
+interface Pool {
+  id: string
+  busy: number
+  /** When another one took over. */
+  retiredAt: number
 }
 
 export function createLane(options: LaneOptions): Lane {
-  const { queue, concurrency, events, db } = options
-  const pace = createPace(concurrency, options.prefetch)
+  const { queue, events, db } = options
+  let { slots, capacity } = options
+  const pace = createPace(slots, options.prefetch)
   const held = new Map<string, ClaimedJob>()
   const known = new Set<string>()
-  let pool: WorkerPool | null = null
+  let runner: WorkerPool | null = null
   let busy = 0
   let quieted = false
+  let holding = false
   let movedAt = monotonicMs()
   let roomWaiters: (() => void)[] = []
   let doubtUntil = 0
   let admitted: Promise<void> | null = null
-  const pools: string[] = []
+  let pools: Pool[] = []
+  /** The runner that may claim, and its concurrency. */
+  let current: Pool | null = null
+  let taken = 0
+  let isGrowing = false
   let checkingOwned: Promise<void> | null = null
   let replace = (): void => {}
 
-  const nudge = (): void => void pool?.nudge(1)
+  const nudge = (): void => void runner?.nudge(1)
   const doorbell = createDoorbell(db, queue, nudge, events)
   const openRoom = (): void => {
     const ready = roomWaiters
     roomWaiters = []
     for (const go of ready) go()
   }
+  const poolIds = (): string[] => pools.map(({ id }) => id)
+  /** What cannot be handed back now is taken back as never received, at the next check. */
+  const giveBack = (ids: readonly string[]): void => {
+    for (const id of ids) {
+      held.delete(id)
+      known.delete(id)
+    }
+    if (ids.length > 0) handBackJobs(db, poolIds(), ids).catch(hooks.claimFailed)
+  }
+  const turns = createTurns(HOLD_MS, (jobs) => giveBack(jobs.map(({ id }) => id)))
   const hooks = {
-    async room(poolId: string): Promise<number> {
+    async room(pool: Pool): Promise<number> {
       await admitted
       for (;;) {
         movedAt = monotonicMs()
-        if (quieted || !pools.includes(poolId)) return 0
+        if (quieted || pool !== current) return 0
         const pressed = options.pressure()
         if (pressed) {
           await pressed
           continue
         }
-        const free = concurrency - busy - held.size
-        if (free > 0) return pace.size(free)
+        const free = slots - busy - held.size
+        if (free > 0 && !holding) return pace.size(free)
         await new Promise<void>((go) => roomWaiters.push(go))
       }
     },
     claimed(jobs: readonly ClaimedJob[]): void {
       movedAt = monotonicMs()
+      // Claimed before it was told to hold, answered after: graphile is given them, and none starts.
+      if (holding) return giveBack(jobs.map(({ id }) => id))
       for (const job of jobs) {
         held.set(job.id, job)
         known.add(job.id)
       }
       doorbell.claimed(jobs.length)
     },
-    ahead: () => (quieted || options.prefetch !== null || options.pressure() ? 0 : pace.ahead()),
-    unwanted(jobs: readonly ClaimedJob[]): void {
-      const ids = jobs.map((job) => job.id).filter((id) => held.delete(id))
-      for (const id of ids) known.delete(id)
-      // What cannot be handed back now is taken back as never received, at the next check.
-      if (ids.length > 0) handBackJobs(db, pools, ids).catch(hooks.claimFailed)
-    },
+    ahead: () => (quieted || holding || options.prefetch !== null || options.pressure() ? 0 : pace.ahead()),
+    unwanted: (jobs: readonly ClaimedJob[]): void =>
+      giveBack(jobs.map(({ id }) => id).filter((id) => held.has(id))),
     claimFailed(): void {
       doubtUntil = monotonicMs() + DOUBT_MS
     },
-    returned(ids: readonly string[]): void {
-      for (const id of ids) {
-        held.delete(id)
-        known.delete(id)
-      }
+    returned(ids: readonly string[]): readonly string[] {
+      const ours = ids.filter((id) => held.delete(id))
+      for (const id of ids) known.delete(id)
+      return ours
     },
   }
   /** After a pause of ours (SIGSTOP, a blocked loop) others may own what we hold: ask before starting any of it. */
@@ -144,39 +181,45 @@ export function createLane(options: LaneOptions): Lane {
     })
     await checkingOwned
   }
-  const ended = (job: ClaimedJob, started: number): void => {
+  const ended = (job: ClaimedJob, pool: Pool, started: number): void => {
     busy--
+    pool.busy--
     known.delete(job.id)
     pace.took(monotonicMs() - started)
+    if (turns.waiting > 0 && busy < slots) turns.next(slots - busy)
     if (roomWaiters.length > 0) openRoom()
   }
-  const begin = (job: ClaimedJob, poolId: string): void | Promise<void> => {
+  const run = (job: ClaimedJob, pool: Pool): void | Promise<void> => {
     // Handed back, returned or given away in the meantime: somebody else's now.
     if (!held.delete(job.id)) return void known.delete(job.id)
     busy++
+    pool.busy++
     const started = monotonicMs()
-    const running = options.run(job, poolId)
-    if (running) return running.finally(() => ended(job, started))
-    ended(job, started)
+    const running = options.run(job, pool.id)
+    if (running) return running.finally(() => ended(job, pool, started))
+    ended(job, pool, started)
   }
-  const handle = (job: ClaimedJob, poolId: string): void | Promise<void> => {
-    if (options.staleMs() <= STALE_MS) return begin(job, poolId)
-    return confirmOwned(poolId).then(() => begin(job, poolId))
+  const begin = (job: ClaimedJob, pool: Pool): void | Promise<void> =>
+    busy < slots || !held.has(job.id) ? run(job, pool) : turns.wait(job, () => run(job, pool))
+  const handle = (job: ClaimedJob, pool: Pool): void | Promise<void> => {
+    if (options.staleMs() <= STALE_MS) return begin(job, pool)
+    return confirmOwned(pool.id).then(() => begin(job, pool))
   }
   /** In a box, because a WorkerPool is itself a thenable: awaiting it would wait for its end. */
   const start = async (): Promise<{ started: WorkerPool }> => {
     const { runTaskList, Logger } = await import('graphile-worker')
-    const box: { id: string } = { id: '' }
+    const pool: Pool = { id: '', busy: 0, retiredAt: Infinity }
     const list = Object.fromEntries(
       options.tasks.map((task) => [
         `${queue}:${task}`,
-        (_: unknown, helpers: { job: unknown }) => handle(helpers.job as ClaimedJob, box.id),
+        (_: unknown, helpers: { job: unknown }) => handle(helpers.job as ClaimedJob, pool),
       ]),
     )
+    taken = capacity
     const started = runTaskList(
       {
         schema: QUEUE_SCHEMA,
-        concurrency,
+        concurrency: capacity,
         pollInterval: POLL_MS,
         noHandleSignals: true,
         noPreparedStatements: !options.prepare,
@@ -188,10 +231,12 @@ export function createLane(options: LaneOptions): Lane {
         preset: { worker: { localQueue: { size: 1, ttl: HOLD_MS } } },
       },
       list,
-      createFacade(options.pool, { ...hooks, room: () => hooks.room(box.id) }),
+      createFacade(options.pool, { ...hooks, room: () => hooks.room(pool) }),
     )
-    box.id = started.id
-    pools.push(started.id)
+    pool.id = started.id
+    if (current) current.retiredAt = monotonicMs()
+    pools.push(pool)
+    current = pool
     admitted = options.admit()
     movedAt = monotonicMs()
     return { started }
@@ -204,69 +249,112 @@ export function createLane(options: LaneOptions): Lane {
       const began = monotonicMs()
       try {
         const { started } = await start()
-        pool = started
+        runner = started
         id = started.id
-        if (quieted) shutDown(started)
         const replaced = new Promise<void>((go) => (replace = go))
+        if (quieted) shutDown(started)
         await Promise.race([started.promise, replaced])
       } catch (reason) {
         error = reason
       }
+      turns.clear()
       for (const id of held.keys()) known.delete(id)
       held.clear()
       if (quieted) break
-      events.emit('lane:restarted', { queue, error })
+      if (!isGrowing) events.emit('lane:restarted', { queue, error })
       // When that fails, check() finds them.
       if (id) await handBack(db, [id], [...known, ...options.unflushed()]).catch(() => {})
-      if (monotonicMs() - began > 30_000) failures = 0
-      await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random()))
+      if (monotonicMs() - began > 30_000 || isGrowing) failures = 0
+      if (!isGrowing) await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random()))
+      isGrowing = false
     }
   }
   /** It waits for running handlers; only its first act, no more claims, matters here. */
   const shutDown = (ending: WorkerPool): void => {
     if (!ending._shuttingDown) void Promise.resolve(ending.gracefulShutdown()).catch(() => {})
   }
-  void supervise()
   const endRunner = (): void => {
+    if (current) current.retiredAt = monotonicMs()
+    current = null
     openRoom()
-    if (!pool || pool._shuttingDown) return
-    shutDown(pool)
+    if (!runner || runner._shuttingDown) return
+    shutDown(runner)
     replace()
   }
+  const grow = (): void => {
+    if (quieted || !current || !runner || runner.id !== current.id) return
+    isGrowing = true
+    endRunner()
+  }
+  /** Forgets pools of earlier runners that have no run any more; a claim under way and an outcome may be of any pool. */
+  const retire = async (): Promise<void> => {
+    const before = monotonicMs() - DOUBT_MS
+    const over = pools.filter((pool) => pool !== current && pool.busy === 0 && pool.retiredAt < before)
+    if (over.length === 0 || options.unflushed().length > 0) return
+    await handBack(
+      db,
+      over.map(({ id }) => id),
+    )
+    pools = pools.filter((pool) => !over.includes(pool))
+    void options.admit()
+  }
+  const over = supervise()
 
   return {
     queue,
-    pools: () => pools,
+    pools: poolIds,
     running: () => busy,
+    load: () => ({ slots, need: busy + held.size }),
+    held: () => [...held.values()],
     nudge,
     async check() {
-      if (!pool || quieted) return
+      if (!runner || quieted) return
+      if (capacity > taken) grow()
       if (monotonicMs() < doubtUntil || Math.random() < 0.1) {
-        const runs = await reclaimUnreceived(db, pools, [...known, ...options.unflushed()])
+        const runs = await reclaimUnreceived(db, poolIds(), [...known, ...options.unflushed()])
         if (runs > 0) {
           events.emit('worker:reclaimed', { runs })
           nudge()
         }
       }
-      if (busy + held.size < concurrency && monotonicMs() - movedAt > STUCK_MS) endRunner()
+      await retire()
+      if (!holding && busy + held.size < slots && monotonicMs() - movedAt > STUCK_MS) endRunner()
     },
     drop(picks) {
       // What graphile has not asked for yet has no name yet; it is looked at again when it is about to start.
       const picked = [...held.values()].filter((job) => job.task_identifier && picks(job))
       for (const job of picked) held.delete(job.id)
-      return picked.map((job) => ({ job, pool: pools.at(-1)! }))
+      return picked.map((job) => ({ job, pool: pools.at(-1)!.id }))
     },
     renew() {
+      turns.clear()
       held.clear()
       known.clear()
-      pools.length = 0
+      pools = []
       endRunner()
+    },
+    resize(next, most) {
+      slots = next
+      pace.resize(next)
+      capacity = Math.max(next, most)
+      if (capacity > taken && taken > 0) grow()
+      turns.next(slots - busy)
+      openRoom()
+    },
+    hold(holds) {
+      if (holds === holding) return
+      holding = holds
+      movedAt = monotonicMs()
+      if (!holds) return openRoom()
+      turns.clear()
+      giveBack([...held.keys()])
     },
     quiet() {
       quieted = true
       doorbell.stop()
       openRoom()
-      if (pool) shutDown(pool)
+      if (runner) shutDown(runner)
+      return over
     },
   }
 }

@@ -25,8 +25,14 @@ export function createFacade(pool: pg.Pool, hooks: ClaimHooks): pg.Pool {
     if (name.startsWith('clear_stale_locks') || /interval '4 hours'/.test(text)) return { rows: [] }
     if (/^with j(_raw)? as \(\s*select jobs\.job_queue_id/.test(text)) return await claim(request as Query)
     if (name.startsWith('return_job') || /attempts = GREATEST\(0, attempts - 1\)/.test(text))
-      hooks.returned((request as Query).values![1] as string[])
+      return await giveBack(request as Query)
     return await send(pool, typeof request === 'string' ? { text, values } : request)
+  }
+  /** What went back by another way may be claimed again by now, and run. */
+  const giveBack = async (request: Query): Promise<Answer> => {
+    const [pools, ids] = request.values as [string, string[]]
+    const left = hooks.returned(ids)
+    return left.length === 0 ? { rows: [] } : await send(pool, { ...request, values: [pools, left] })
   }
   const client = {
     query,

@@ -2,14 +2,22 @@
  * The heart: a thread of its own with one connection of its own, so that a handler that blocks the event loop does not
  * make a living worker look dead. It repeats what the main thread last told it; when its UPDATE finds no row, this
  * worker was declared dead and the main thread is told so.
+ *
+ * It answers one command itself: to dump the stack of the main thread, which may be too busy to answer any.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import pg from 'pg'
 import { monotonicMs, nowMs } from '../clock.ts'
 import { nodePostgresAddress } from '../db/address.ts'
 import { toQueryable } from '../db/handle.ts'
+import { writeDump } from '../db/statements/control.ts'
 import { beatWorker, type Beat } from '../db/statements/workers.ts'
 import type { FromThread, ThreadData, ToThread } from './heartbeat.ts'
+import { readMainStack } from './stack.ts'
+
+/** The main thread tells twice a second; one that was silent for longer is blocked. */
+const SILENT_MS = 1000
+const PAUSE_MS = 3000
 
 const { url, id: firstId, everyMs } = workerData as ThreadData
 const port = parentPort!
@@ -24,6 +32,10 @@ const state = {
   busy: false,
   again: false,
   ending: false,
+  /** When the main thread last told anything. */
+  toldAt: monotonicMs(),
+  /** Commands that are answered or being answered. */
+  dumped: new Set<string>(),
 }
 const holder: { client: pg.Client | null } = { client: null }
 
@@ -71,8 +83,10 @@ async function beat(): Promise<void> {
     })
     const took = monotonicMs() - sent
     if (answer) state.skewMs = Math.round(answer.nowMs - (nowMs() - took / 2))
-    if (answer) tell({ kind: 'alive', id, sentAt: sent, announced, revoked: answer.revoked })
-    else tell({ kind: 'dead', id })
+    if (answer) {
+      tell({ kind: 'alive', id, sentAt: sent, announced, revoked: answer.revoked, digest: answer.digest })
+      for (const command of answer.dumps) void dump(command)
+    } else tell({ kind: 'dead', id })
   } catch (error) {
     state.dirty = true
     state.lagMs = Math.max(state.lagMs, lagMs)
@@ -86,6 +100,21 @@ async function beat(): Promise<void> {
   }
 }
 
+async function dump(command: string): Promise<void> {
+  if (state.dumped.has(command)) return
+  state.dumped.add(command)
+  const silentMs = monotonicMs() - state.toldAt
+  const blocked_ms = silentMs > SILENT_MS ? Math.round(silentMs) : 0
+  try {
+    const stack = await readMainStack(PAUSE_MS)
+    const note =
+      stack === null ? { note: 'the main thread is not in JavaScript, so it has no stack now' } : {}
+    await writeDump(toQueryable(await connected()), command, state.id, { blocked_ms, stack, ...note })
+  } catch (error) {
+    tell({ kind: 'trouble', message: `dumping the stack: ${(error as Error).message}` })
+  }
+}
+
 const timer = setInterval(() => void beat(), everyMs)
 
 port.on('message', (message: ToThread) => {
@@ -96,6 +125,8 @@ port.on('message', (message: ToThread) => {
     port.close()
     return
   }
+  state.toldAt = monotonicMs()
+  if (message.kind === 'dump') return void dump(message.command)
   state.id = message.id
   state.beat = message.beat
   state.lagMs = Math.max(state.lagMs, message.beat.loopLagMs)

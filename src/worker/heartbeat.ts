@@ -9,7 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { extname } from 'node:path'
 import { Worker as Thread } from 'node:worker_threads'
 import { monotonicMs } from '../clock.ts'
-import type { Beat, Listed } from '../db/statements/workers.ts'
+import type { Beat, Listed, WorkerFacts } from '../db/statements/workers.ts'
 import type { RunEvents } from './events.ts'
 
 export interface ThreadData {
@@ -18,9 +18,12 @@ export interface ThreadData {
   everyMs: number
 }
 export type ToThread =
-  { kind: 'beat'; id: string; beat: Beat; changed: boolean; announce: number; now: boolean } | { kind: 'end' }
+  | { kind: 'beat'; id: string; beat: Beat; changed: boolean; announce: number; now: boolean }
+  /** Asked for the stack of the main thread. */
+  | { kind: 'dump'; command: string }
+  | { kind: 'end' }
 export type FromThread =
-  | { kind: 'alive'; id: string; sentAt: number; announced: number; revoked: boolean }
+  | { kind: 'alive'; id: string; sentAt: number; announced: number; revoked: boolean; digest: string | null }
   | { kind: 'dead'; id: string }
   | { kind: 'trouble'; message: string }
 
@@ -39,6 +42,8 @@ export interface Heartbeat {
   /** A new identity after having been declared dead. */
   rename(id: string): void
   push(): void
+  /** Answers the command with the stack of this thread, which another one reads. */
+  dump(command: string): void
   end(): Promise<void>
 }
 
@@ -48,10 +53,14 @@ export interface HeartbeatOptions {
   /** What runs now. */
   running(): Listed[]
   isStopping(): boolean
+  /** undefined: not known yet. */
+  facts(): WorkerFacts | undefined
   events: RunEvents
   onDead(): void
   /** Each beat: whether any revocations stand. */
   onRevoked(some: boolean): void
+  /** Each beat: the digest of what this worker is told. */
+  onDigest(digest: string | null): void
 }
 
 const GAP_MS = 3000
@@ -81,6 +90,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       loopLagMs: Math.max(0, Math.round(lag.max / 1e5) / 10 - 20, lateMs),
       skewMs: 0,
       stopping: options.isStopping(),
+      facts: options.facts(),
     }
     thread.postMessage({ kind: 'beat', id, beat, changed, announce: announced, now } satisfies ToThread)
   }
@@ -102,6 +112,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     lastAlive = monotonicMs()
     while (waiting.length > 0 && waiting[0]!.number <= message.announced) waiting.shift()!.go()
     options.onRevoked(message.revoked)
+    options.onDigest(message.digest)
   }
   /** A heart that stopped by itself is replaced: without one, a living worker is declared dead. */
   const beginThread = (): Thread => {
@@ -138,6 +149,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       push(true)
     },
     push: () => push(true),
+    dump: (command) => thread.postMessage({ kind: 'dump', command } satisfies ToThread),
     async end() {
       ending = true
       clearInterval(timer)

@@ -25,6 +25,14 @@ export function logEvents(events: RunEvents, log: Logger): void {
   events.on('worker:declared-dead', (facts) =>
     log.warn(facts, 'declared dead by another process; going on under a new identity'),
   )
+  events.on('worker:namesake', (facts) =>
+    log.warn(facts, 'another worker lives under the same name: what is told to one is told to both'),
+  )
+  events.on('worker:asked-to-stop', (facts) => log.info(facts, 'a command asks this worker to stop'))
+  events.on('worker:told', (facts) => log.info(facts, 'told by a command'))
+  events.on('worker:spent', (facts) =>
+    log.info(facts, 'this process has done what it was to do and may be replaced'),
+  )
   events.on('worker:swept', (facts) => log.warn(facts, 'swept dead processes; their runs went back'))
   events.on('worker:reclaimed', (facts) => log.warn(facts, 'took back claims whose answer never came'))
   events.on('lane:restarted', ({ queue, error }) =>
@@ -35,6 +43,9 @@ export function logEvents(events: RunEvents, log: Logger): void {
   )
   events.on('run:unstorable', ({ run, task, error }) =>
     log.error({ run, task, err: error }, 'an outcome could not be stored; the run ended as FAILURE'),
+  )
+  events.on('hook:failed', ({ run, task, hook, error }) =>
+    log.error({ run, task, hook, err: error }, 'a hook threw; its run goes on as if it had not'),
   )
   events.on('run:finished', ({ run, task, state, reason, error }) => {
     if (state === 'FAILURE') log.error({ run, task, reason, error }, 'run failed')

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { sleep } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
-import { registerWorker, updatePools, type WorkerRow } from '../db/statements/workers.ts'
+import { countNamesakes, registerWorker, updatePools, type WorkerRow } from '../db/statements/workers.ts'
 import { RowbeatError } from '../errors.ts'
 import type { Registry } from '../tasks/registry.ts'
 import { VERSION } from '../version.ts'
@@ -16,7 +16,10 @@ import type { RunEvents } from './events.ts'
 export interface MembershipOptions {
   db: Queryable
   name: string
-  queues: Readonly<Record<string, number>>
+  /** What it serves now. */
+  queues(): Readonly<Record<string, number>>
+  /** What it was started with. */
+  limits: Record<string, number>
   registry: Registry
   events: RunEvents
   phase(): 'new' | 'running' | 'stopping' | 'stopped'
@@ -45,7 +48,7 @@ class LeaseLost extends RowbeatError {
 }
 
 export function createMembership(options: MembershipOptions): Membership {
-  const { db, name, queues, registry, events, phase } = options
+  const { db, name, registry, events, phase } = options
   let id = newId(name)
   let returning = false
 
@@ -56,9 +59,10 @@ export function createMembership(options: MembershipOptions): Membership {
     hostname: hostname(),
     pid: process.pid,
     pools: options.pools(),
-    queues: { ...queues },
+    queues: { ...options.queues() },
     tasks: [...registry.keys()],
     version: VERSION,
+    limits: options.limits,
   })
   const trouble = (error: unknown): void =>
     void events.emit('worker:trouble', { what: 'registering this worker', error })
@@ -86,7 +90,11 @@ export function createMembership(options: MembershipOptions): Membership {
     get id() {
       return id
     },
-    enter: () => registerWorker(db, row()),
+    async enter() {
+      await registerWorker(db, row())
+      const others = await countNamesakes(db, id, name)
+      if (others > 0) events.emit('worker:namesake', { name, others })
+    },
     async admit() {
       for (let tries = 0; phase() === 'running'; tries++) {
         try {

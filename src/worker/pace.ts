@@ -19,10 +19,13 @@ export interface Pace {
   size(free: number): number
   /** Runs to claim ahead of need: 0 unless the slots get through so many in 10 ms that a round trip would starve them. */
   ahead(): number
+  /** So many slots from now on. */
+  resize(slots: number): void
 }
 
 /** `prefetch` overrides the time rule with a number of runs to hold ahead. */
-export function createPace(concurrency: number, prefetch: number | null): Pace {
+export function createPace(slots: number, prefetch: number | null): Pace {
+  let concurrency = slots
   let meanMs = 1000
   return {
     took(ms) {
@@ -38,6 +41,9 @@ export function createPace(concurrency: number, prefetch: number | null): Pace {
     ahead() {
       const runs = Math.min(CLAIM_MAX, Math.floor((AHEAD_MS * concurrency) / meanMs))
       return runs < AHEAD_MIN ? 0 : 2 ** Math.floor(Math.log2(runs))
+    },
+    resize(slots) {
+      concurrency = slots
     },
   }
 }

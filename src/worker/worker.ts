@@ -6,55 +6,27 @@
  * back what is left, uncounted -> leave. If another process declares it dead, everything it holds belongs to others:
  * running handlers are told by their signals, what they return is refused by the store, and it goes on with a new identity.
  */
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
-import { monotonicMs, sleep } from '../clock.ts'
+import { monotonicMs } from '../clock.ts'
 import { explainDatabaseError } from '../db/connect.ts'
-import type { DatabaseHandle } from '../db/handle.ts'
 import { listen, type Listener } from '../db/listen.ts'
 import { requireMigrated } from '../db/migrate.ts'
 import { checkQueue, makeIdentifiers } from '../db/statements/jobs.ts'
-import { handBack } from '../db/statements/recovery.ts'
-import { recordHandedBack, registerQueues, registerTasks, removeWorker } from '../db/statements/workers.ts'
-import { createCleanupTask } from '../dispatcher/cleanup.ts'
-import { startDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
+import { defineQueues } from '../db/statements/queues.ts'
+import { registerQueues, registerTasks } from '../db/statements/workers.ts'
+import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import { ConfigError } from '../errors.ts'
-import type { Logger } from '../log.ts'
-import { createRegistry, type Registry, type TaskTree } from '../tasks/registry.ts'
-import { QUEUE_NAME } from '../tasks/task.ts'
-import { Stopping, type Active } from './active.ts'
+import { listQueues } from '../tasks/queue.ts'
+import { createRouter } from '../tasks/route.ts'
 import { choresOf } from './chores.ts'
-import { createLane, type Lane } from './engine.ts'
-import { createEvents, type RunEvents } from './events.ts'
-import { createFlusher } from './flusher.ts'
-import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
-import { logEvents } from './log.ts'
-import { createMembership } from './membership.ts'
-import { createPerformer, toListed } from './perform.ts'
-import { openPools, type Pools } from './pools.ts'
-import { createRecorder } from './recorder.ts'
-import { createRevocations } from './revocations.ts'
-import { describeTask } from './describe.ts'
+import type { RunEvents } from './events.ts'
+import { createHeartbeat } from './heartbeat.ts'
+import { leave } from './leave.ts'
+import type { WorkerOptions } from './options.ts'
+import { assemble, type Life } from './parts.ts'
+import { describeQueue, describeTask } from './describe.ts'
 
-export interface WorkerOptions {
-  databaseUrl: string
-  tasks: TaskTree
-  /** Queue -> runs at once; default `{ default: concurrency, high: concurrency }`. */
-  queues?: Readonly<Record<string, number>>
-  /** Default 10. */
-  concurrency?: number
-  /** Runs to hold ahead of free slots, instead of the 10 ms that are measured. */
-  prefetch?: number
-  /** For transactional tasks: the handle whose kind of transaction `context.tx` is; default a postgres.js sql. */
-  db?: DatabaseHandle
-  /** Shown as the worker of a run; default host-pid-random. */
-  name?: string
-  logger?: Logger
-  prepare?: boolean
-  /** How long results are kept when neither task nor call says; default 30 days. */
-  retention?: Duration
-}
+export type { WorkerOptions } from './options.ts'
 
 export interface Worker {
   readonly name: string
@@ -67,123 +39,74 @@ export interface Worker {
   readonly running: number
 }
 
-/** How long a run that was asked to stop may still take before it is handed back. */
-const LAST_WORDS_MS = 500
-/** After the grace: for the last outcomes to be stored, and what did not end to be handed back. */
-const LEAVE_MS = 3000
+const RUN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-/
 
 export function createWorker(options: WorkerOptions): Worker {
   const { prepare = true } = options
-  const keep = durationMs(options.retention ?? '30 days', 'retention') / 1000
-  const cleanup = createCleanupTask(options.databaseUrl, prepare, keep)
-  const registry = createRegistry([options.tasks, cleanup])
-  const queues = queuesOf(options, registry.size - 1)
-  const name = options.name ?? makeName()
-  const events = createEvents()
-  if (options.logger) logEvents(events, options.logger)
-
-  const pools = openPoolsFor(options, registry, queues, events)
-  const { pool, db } = pools
-  const flusher = createFlusher(db, name, events, () => dispatcher?.wake())
-  const recorder = createRecorder(db, events)
-  const performer = createPerformer({
-    worker: name,
-    registry,
-    db: pools.tasks,
-    keep,
-    events,
-    recorder,
-    flusher,
-    announce: (run) => heart!.announce(run),
-    unannounce: (run) => heart!.forget(run),
-    listSoon: () => heart!.push(),
-    isOurs: (poolId) => state.phase === 'running' && lanes.some((lane) => lane.pools().includes(poolId)),
-    revocationOf: (job) => revocations.of(job),
-  })
-  const { active } = performer
-  const state = {
-    phase: 'new' as 'new' | 'running' | 'stopping' | 'stopped',
-    /** Until when a stopping worker lets runs end; a second stop() may bring it nearer. */
-    deadline: Infinity,
+  const router = options.routes ? createRouter(options.routes) : null
+  const definitions = listQueues(options.queueDefinitions)
+  const life: Life = {
+    phase: 'new',
+    heart: null,
+    dispatcher: null,
+    stop: (how) => stop(how),
   }
-  let lanes: Lane[] = []
-  let heart: Heartbeat | null = null
-  let dispatcher: Dispatcher | null = null
+  /** Until when a stopping worker lets runs end; a second stop() may bring it nearer. */
+  let deadline = Infinity
   let listener: Listener | null = null
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
+  const parts = assemble(options, life)
+  const { registry, events, pools, lanes, standing, revocations, performer, membership } = parts
+  const { name, base, keep } = parts.given
+  const { pool, db } = pools
 
-  const membership = createMembership({
-    db,
-    name,
-    queues,
-    registry,
-    events,
-    phase: () => state.phase,
-    pools: () => lanes.flatMap((lane) => lane.pools()),
-    onDeath(why) {
-      for (const running of active.values()) running.abort(why)
-      for (const lane of lanes) lane.renew()
-    },
-    onReturn: () => heart?.rename(membership.id),
-  })
-  const revocations = createRevocations(db, events, () => {
-    performer.heedRevocations()
-    const dropped = lanes.flatMap((lane) => lane.drop((job) => revocations.of(job) !== undefined))
-    for (const { job, pool: poolId } of dropped) performer.refuse(job, poolId)
-  })
+  /** A run's id tells of its revocation and of nothing else. */
+  const heed = (payload: string): void => {
+    void revocations.look()
+    if (!RUN_ID.test(payload)) void standing.look()
+  }
 
   const start = async (): Promise<void> => {
     try {
+      await performer.prepare()
       await requireMigrated(options.databaseUrl, 'worker', prepare)
       await checkQueue(db)
       await pools.prepare()
-      await registerQueues(db, Object.keys(queues))
-      await registerTasks(db, [...registry.values()].map(describeTask))
+      await registerQueues(db, Object.keys(base.queues))
+      await defineQueues(db, definitions.map(describeQueue))
+      await registerTasks(
+        db,
+        [...registry.values()].map((task) => describeTask(task, router?.routeName(task.name))),
+      )
       await makeIdentifiers(
         db,
-        Object.keys(queues).flatMap((queue) => [...registry.keys()].map((task) => `${queue}:${task}`)),
+        Object.keys(base.queues).flatMap((queue) => [...registry.keys()].map((task) => `${queue}:${task}`)),
       )
       await membership.enter()
     } catch (error) {
-      state.phase = 'stopped'
+      life.phase = 'stopped'
       await pools.end()
       throw explainDatabaseError(error, options.databaseUrl)
     }
-    state.phase = 'running'
+    life.phase = 'running'
     await revocations.look()
-    heart = createHeartbeat({
+    const heart = createHeartbeat({
       url: options.databaseUrl,
       id: membership.id,
       running: performer.listed,
-      isStopping: () => state.phase !== 'running',
+      isStopping: () => life.phase !== 'running',
+      facts: standing.facts,
       events,
       onDead: () => void membership.declareDead(),
       onRevoked: revocations.beat,
+      onDigest: standing.beat,
     })
-    lanes = Object.entries(queues).map(([queue, slots]) =>
-      createLane({
-        queue,
-        tasks: [...registry.keys()],
-        concurrency: slots,
-        prefetch: options.prefetch ?? null,
-        prepare,
-        pool,
-        db,
-        events,
-        run: performer.run,
-        pressure: () => flusher.room(),
-        unflushed: () => flusher.jobs(),
-        staleMs: () => heart!.staleMs(),
-        admit: membership.admit,
-      }),
-    )
-    const wake = (queue: string | null): void => {
-      for (const lane of lanes) if (queue === null || lane.queue === queue) lane.nudge()
-    }
-    dispatcher = startDispatcher({
+    life.heart = heart
+    await standing.look()
+    life.dispatcher = startDispatcher({
       db,
-      onReleased: wake,
+      onReleased: lanes.wake,
       onProblem: (error) => events.emit('worker:trouble', { what: 'the dispatcher', error }),
       chores: choresOf({
         db,
@@ -192,81 +115,55 @@ export function createWorker(options: WorkerOptions): Worker {
         events,
         lanes,
         keep,
-        steadyMs: () => heart!.steadyMs(),
+        steadyMs: () => heart.steadyMs(),
       }),
     })
     listener = listen(pool, {
       channels: ['rowbeat_queue', 'rowbeat_parked', 'rowbeat_control'],
       onNotify(channel, payload) {
-        if (channel === 'rowbeat_queue') wake(payload)
-        else if (channel === 'rowbeat_parked') dispatcher?.wake()
-        else void revocations.look()
+        if (channel === 'rowbeat_queue') lanes.wake(payload)
+        else if (channel === 'rowbeat_parked') life.dispatcher?.wake()
+        else heed(payload)
       },
       onReady() {
-        wake(null)
-        void revocations.look()
+        lanes.wake(null)
+        heed('')
       },
       onProblem: (error) => events.emit('worker:trouble', { what: 'listening', error }),
     })
     heart.push()
-    events.emit('worker:started', { name, queues: { ...queues }, tasks: registry.size })
+    events.emit('worker:started', { name, queues: { ...base.queues }, tasks: registry.size })
   }
 
   const shutDown = async (): Promise<void> => {
     // Asked while it starts: what is half made cannot be taken down.
     await started?.catch(() => {})
-    if (state.phase === 'stopped') return
-    if (state.phase === 'new') {
-      state.phase = 'stopped'
+    if (life.phase === 'stopped') return
+    if (life.phase === 'new') {
+      life.phase = 'stopped'
       await pools.end()
       return
     }
-    state.phase = 'stopping'
-    events.emit('worker:stopping', { name, running: active.size })
-    for (const lane of lanes) lane.quiet()
-    heart!.push()
-    const busy = (): number => lanes.reduce((total, lane) => total + lane.running(), 0)
-    while (busy() > 0 && monotonicMs() < state.deadline) await sleep(20)
-    for (const running of active.values()) running.abort(new Stopping())
-    const lastWords = monotonicMs() + LAST_WORDS_MS
-    while (busy() > 0 && monotonicMs() < lastWords) await sleep(20)
-    performer.endRevoked()
-    // A database that does not answer must not keep the process: the rest is swept when its heart has stopped.
-    const patience = new AbortController()
-    const handedBack = await Promise.race([
-      leave(),
-      sleep(Math.max(LEAVE_MS, state.deadline - monotonicMs()), patience.signal).then(() => 0),
-    ])
-    patience.abort()
-    state.phase = 'stopped'
+    life.phase = 'stopping'
+    events.emit('worker:stopping', { name, running: performer.active.size })
+    const handedBack = await leave({
+      ...parts,
+      db,
+      name,
+      id: membership.id,
+      dispatcher: life.dispatcher!,
+      deadline: () => deadline,
+      onQuiet: () => life.heart!.push(),
+    })
+    life.phase = 'stopped'
     revocations.close()
-    await Promise.all([heart!.end(), listener?.close(), pools.end()])
+    standing.close()
+    await Promise.all([life.heart!.end(), listener?.close(), pools.end()])
     events.emit('worker:stopped', { name, handedBack })
   }
-  /** Stores what is not yet stored and gives back what did not end; answers how many runs that were. */
-  const leave = async (): Promise<number> => {
-    try {
-      await Promise.all([flusher.drained(), dispatcher!.stop()])
-      await recorder.flush()
-      return await giveBack([...active.values()])
-    } catch (error) {
-      events.emit('worker:trouble', { what: 'handing back runs', error })
-      return 0
-    }
-  }
-  const giveBack = async (left: Active[]): Promise<number> => {
-    const count = await handBack(
-      db,
-      lanes.flatMap((lane) => lane.pools()),
-    )
-    if (left.length > 0)
-      await recordHandedBack(
-        db,
-        name,
-        left.map(({ job, startedMs }) => toListed(job, startedMs)),
-      )
-    await removeWorker(db, membership.id)
-    return count
+  const stop = ({ grace = '25s' }: { grace?: Duration } = {}): Promise<void> => {
+    deadline = Math.min(deadline, monotonicMs() + durationMs(grace, 'grace'))
+    return (stopped ??= shutDown())
   }
 
   return {
@@ -277,54 +174,9 @@ export function createWorker(options: WorkerOptions): Worker {
         throw new ConfigError('this worker was started already: make another with createWorker.')
       await (started = start())
     },
-    stop({ grace = '25s' }: { grace?: Duration } = {}) {
-      state.deadline = Math.min(state.deadline, monotonicMs() + durationMs(grace, 'grace'))
-      return (stopped ??= shutDown())
-    },
+    stop,
     get running() {
-      return lanes.reduce((total, lane) => total + lane.running(), 0)
+      return lanes.running()
     },
   }
-}
-
-function queuesOf(
-  { queues, concurrency = 10 }: WorkerOptions,
-  tasks: number,
-): Readonly<Record<string, number>> {
-  const served = queues ?? { default: concurrency, high: concurrency }
-  checkOptions(served, tasks)
-  return served
-}
-
-function makeName(): string {
-  return `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
-}
-
-function checkOptions(queues: Readonly<Record<string, number>>, tasks: number): void {
-  if (tasks === 0)
-    throw new ConfigError(
-      'this worker knows no task: pass tasks, or point ROWBEAT_TASKS at the modules that export them.',
-    )
-  for (const [queue, slots] of Object.entries(queues)) {
-    if (!QUEUE_NAME.test(queue)) throw new ConfigError(`queue "${queue}" must match ${QUEUE_NAME.source}.`)
-    if (!Number.isInteger(slots) || slots < 1)
-      throw new ConfigError(`queue "${queue}": its concurrency must be a whole number of at least 1.`)
-  }
-}
-
-function openPoolsFor(
-  options: WorkerOptions,
-  registry: Registry,
-  queues: Readonly<Record<string, number>>,
-  events: RunEvents,
-): Pools {
-  const transactional = [...registry.values()].some((task) => task.options.transactional)
-  return openPools({
-    databaseUrl: options.databaseUrl,
-    prepare: options.prepare ?? true,
-    lanes: Object.keys(queues).length,
-    transactional,
-    db: options.db,
-    onError: (error) => events.emit('worker:trouble', { what: 'an idle connection', error }),
-  })
 }

@@ -4,6 +4,7 @@ import { setup } from '../helpers/bundle.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorkerProcess } from '../helpers/worker.ts'
 import { exactlyOnce } from '../torture/exactly-once.ts'
+import { revokeAtRandom, revokes } from '../torture/revokes.ts'
 import { countResults, promiseRuns, settleRuns } from '../torture/runs.ts'
 import { isClean, seeded, toLine, type Scenario, type Torture } from '../torture/scenario.ts'
 import { workerKills } from '../torture/worker-kills.ts'
@@ -59,3 +60,8 @@ for (const [scenario, count] of shortForms) {
     t.ok(isClean(tally), toLine(tally))
   })
 }
+t.test(revokes.says, { buffered: true }, async (t) => {
+  const how = { workers: 2, withinMs: 600, flights: 10, killEveryMs: 1500 }
+  const { tally } = await revokeAtRandom(await tortureFor(t, 120), how)
+  t.ok(isClean(tally), toLine(tally))
+})

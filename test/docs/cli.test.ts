@@ -40,7 +40,7 @@ t.test('every command is told, with its flags', async (t) => {
   const families = headings.filter((heading) =>
     Object.keys(real).some((name) => name.startsWith(`${heading} `)),
   )
-  t.strictSame(families, ['rowbeat schedules'])
+  t.strictSame(families, ['rowbeat queues', 'rowbeat schedules'])
   const told = headings
     .filter((heading) => !families.includes(heading))
     .map((heading) => [heading, [...common, ...flagsUnder(heading)].toSorted()])

@@ -68,7 +68,14 @@ t.test('every field of rowbeat.config.ts is told, with the variable it stands fo
   const known = /known are (.*)\.$/.exec(refusal)![1]!.split(', ')
   const fields = rowsBy(page, 'Field')
   t.strictSame(
-    ['tasks', 'schedules', ...fields.map((row) => codeOf(row.Field!))].toSorted(),
+    [
+      'tasks',
+      'schedules',
+      'queueDefinitions',
+      'routes',
+      'middleware',
+      ...fields.map((row) => codeOf(row.Field!)),
+    ].toSorted(),
     known.toSorted(),
   )
   const variables = rows.map(({ name }) => name)

@@ -2,6 +2,7 @@
 import { fastify } from 'fastify'
 import t from 'tap'
 import { api } from '../../src/api/plugin.ts'
+import { readOperationQuery } from '../../src/api/operation-body.ts'
 import { readRunBody } from '../../src/api/run-body.ts'
 import { readRunQuery } from '../../src/api/run-query.ts'
 import {
@@ -10,6 +11,7 @@ import {
   readListQuery,
   readPreviewQuery,
 } from '../../src/api/schedule-query.ts'
+import { readControlQuery, readInspectQuery } from '../../src/api/worker-query.ts'
 import { createScheduleReader } from '../../src/control/schedule-document.ts'
 import { SCHEDULE_JSON } from '../../src/db/statements/schedules.ts'
 import type { RequestError } from '../../src/errors.ts'
@@ -95,10 +97,13 @@ t.test('every field of a body is told', async (t) => {
 t.test('every parameter of a query is told', async (t) => {
   const readers: Record<string, (query: unknown) => unknown> = {
     'GET /v1/runs': readRunQuery,
+    'GET /v1/operations': readOperationQuery,
     'GET /v1/schedules': readListQuery,
     'GET /v1/schedules/:id/firings': readFiringQuery,
     'GET /v1/schedules/:id/preview': readPreviewQuery,
     'POST /v1/schedules:import': readImportQuery,
+    'GET /v1/inspect/:what': readInspectQuery,
+    'POST /v1/control/:command': readControlQuery,
   }
   for (const [heading, read] of Object.entries(readers)) {
     const real = known(() => read({ no_such_parameter: '1' }))

@@ -63,6 +63,8 @@ export interface Load {
   readonly ledger: string
   readonly acked: Set<string>
   add(scripts: readonly Script[], options?: object): Promise<void>
+  /** One run, and its id. */
+  addOne(script: Script, options?: object): Promise<string>
   /** Transactional runs, tried as often as it takes; their effects are rows of the table `ledger`. */
   addEntries(n: number): Promise<void>
   /** Until every acknowledged run has ended, or `timeout` ms passed. */
@@ -89,6 +91,11 @@ export function startLoad(owner: Owner, url: string, sql: postgres.Sql): Load {
         )
         for (const { id } of handles) acked.add(id)
       }
+    },
+    async addOne(script, options = {}) {
+      const { id } = await rowbeat.enqueue(scripted, { ...script, ledger }, options)
+      acked.add(id)
+      return id
     },
     async addEntries(n) {
       const retry = { backoff: 'constant' as const, base: '50ms' as const }

@@ -17,7 +17,15 @@ const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   freeze: async () => (await import('./freeze.ts')).freeze,
   zones: async () => (await import('./zones.ts')).zones,
   'half-open': async () => (await import('./half-open.ts')).halfOpen,
+  rates: async () => (await import('./rates.ts')).rates,
+  concurrency: async () => (await import('./concurrency.ts')).concurrency,
+  poisons: async () => (await import('./poisons.ts')).poisons,
+  sigterms: async () => (await import('./sigterms.ts')).sigterms,
+  limits: async () => (await import('./limits.ts')).limits,
+  revokes: async () => (await import('./revokes.ts')).revokes,
   beats: async () => (await import('./beats.ts')).beats,
+  pauses: async () => (await import('./pauses.ts')).pauses,
+  priorities: async () => (await import('./pauses.ts')).priorities,
   'beat-edits': async () => (await import('./beat-edits.ts')).beatEdits,
 }
 

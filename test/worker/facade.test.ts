@@ -25,7 +25,7 @@ const quiet: ClaimHooks = {
   room: async () => 5,
   claimed: () => {},
   claimFailed: () => {},
-  returned: () => {},
+  returned: (ids) => ids,
   ahead: () => 0,
   unwanted: () => {},
 }
@@ -238,11 +238,17 @@ t.test('a claim of another shape is refused by name of the version', async (t) =
   })
 })
 
-t.test('what graphile hands back is told, prepared or not', async (t) => {
-  const { pool } = fakePool()
+t.test('what graphile hands back is told, prepared or not, and goes back where it is still to', async (t) => {
+  const { pool, asked } = fakePool()
   const returned: string[] = []
   const client = await clientOf(
-    createFacade(pool, { ...quiet, returned: (ids) => void returned.push(...ids) }),
+    createFacade(pool, {
+      ...quiet,
+      returned: (ids) => {
+        returned.push(...ids)
+        return ids.filter((id) => id !== '2')
+      },
+    }),
   )
   const text = `update "rowbeat_queue"._private_jobs as jobs
 set
@@ -252,8 +258,17 @@ locked_at = null
 where id = ANY($2::bigint[])
 and locked_by = $1::text;`
   await client.query({ name: 'return_job/rowbeat_queue', text, values: ['pool', ['1', '2']] })
+  await client.query({ text, values: ['pool', ['2']] })
   await client.query({ text, values: ['pool', ['3']] })
-  t.strictSame(returned, ['1', '2', '3'])
+  t.strictSame(returned, ['1', '2', '2', '3'])
+  t.strictSame(
+    asked.map(({ values }) => values),
+    [
+      ['pool', ['1']],
+      ['pool', ['3']],
+    ],
+    'what went back by another way may be claimed again by now',
+  )
 })
 
 t.test('a client that failed is destroyed, and a failed claim is told', async (t) => {

@@ -4,7 +4,8 @@
  */
 import type { Command } from 'commander'
 import type { CatchUp, Overlap } from '../../schedules/definition.ts'
-import { addCommon, durationFlag, whole } from '../options.ts'
+import { durationFlag, whole } from '../flags.ts'
+import { addCommon } from '../options.ts'
 import { instantFlag, number, word } from './values.ts'
 
 type Report = (code: number) => void

@@ -2,7 +2,7 @@
  * Commands that fire by hand: run, backfill.
  */
 import { PROCESS } from '../../auth/scopes.ts'
-import type { EnqueueOptions } from '../../queue/enqueue.ts'
+import type { EnqueueOptions } from '../../queue/options.ts'
 import type { Flags } from '../options.ts'
 import { tellOutcome } from '../result.ts'
 import { tableOf } from '../table.ts'
@@ -26,7 +26,7 @@ export async function run(which: string, flags: RunFlags): Promise<number> {
   const options: EnqueueOptions = { queue, priority }
   return await atDesk(flags, async ({ control, rowbeat, json }) => {
     const id = await locate(control, which)
-    const request = { task: '', options, extra: {}, ...input }
+    const request = { task: '', options, ...input }
     const made = await control.run(PROCESS, id, { asOf, request }, 'any')
     if (flags.wait || timeout !== undefined)
       return await tellOutcome(rowbeat, made.id, { json, timeoutMs: timeout ?? 60_000 })

@@ -27,7 +27,7 @@ export async function atDesk(
   work: (desk: Desk) => Promise<number | void>,
   examples = false,
 ): Promise<number> {
-  const settings = await readSettings(flags, examples)
+  const settings = await readSettings(flags, examples ? {} : null)
   const { timezone } = settings.config
   return await withRowbeat(settings.config, async (rowbeat) => {
     const control = createScheduleControl(rowbeat, { runs: createRunControl(rowbeat), timezone })

@@ -3,7 +3,7 @@
  *
  *   start ─┬─ PostgreSQL (unless DATABASE_URL)     server.ts
  *          ├─ api                                  crew.ts
- *          ├─ worker                               crew.ts
+ *          ├─ worker, or --processes of them       crew.ts
  *          └─ beat                                 crew.ts
  *
  * The children are forked first and load while PostgreSQL starts and is migrated. Stopping goes the other way round:
@@ -22,20 +22,16 @@ import { watchForEnd } from '../ending.ts'
 import { requirePort } from '../listening.ts'
 import { readSettings, type Flags, type Settings } from '../options.ts'
 import { EXIT, say, tell } from '../words.ts'
+import type { WorkingFlags } from '../working.ts'
 import { describeStart, type Started } from './block.ts'
 import { chooseIdentity, establish, writeCredentials, type Identity } from './credentials.ts'
-import { startCrew, type Crew } from './crew.ts'
+import { HURRY_MS, LAST_MS, startCrew, startWorkers, stopCrews, type Crew } from './crew.ts'
 import { holdDataDir } from './hold.ts'
 import { openJournal, rotateJournal } from './journal.ts'
 import { startServer, type Server } from './server.ts'
 import { startWatchman, type Watchman } from './watchman.ts'
 
 const READY_MS = 20_000
-/** Beyond its grace a child may take so long: to hand back, close, leave. */
-const LAST_MS = 3500
-/** The same for one that is hurried. */
-const HURRY_MS = 1500
-
 /** What has been started so far, for whoever has to stop it. */
 interface Tree {
   watchman: Watchman | null
@@ -43,8 +39,8 @@ interface Tree {
   server: Promise<Server> | null
 }
 
-export async function start(flags: Flags): Promise<never> {
-  const settings = await readSettings(flags, true)
+export async function start(flags: Flags & WorkingFlags): Promise<never> {
+  const settings = await readSettings(flags, flags)
   const { config } = settings
   const release = holdDataDir(config.dataDir)
   const ending = watchForEnd(config.graceMs, null)
@@ -58,7 +54,7 @@ export async function start(flags: Flags): Promise<never> {
     else tell('Stopping before it was ready.')
     const { graceMs, isOrphaned } = await ending.asked
     log.info({ graceMs }, 'stopping')
-    ending.onHurry(() => void stopCrews(tree, 0, HURRY_MS))
+    ending.onHurry(() => void stopCrews(tree.crews, 0, HURRY_MS))
     await takeDown(tree, started ? graceMs : 0, isOrphaned ? HURRY_MS : LAST_MS)
     log.info({}, 'stopped')
   } catch (error) {
@@ -74,19 +70,18 @@ async function bringUp({ config, json }: Settings, log: Logger, tree: Tree): Pro
   const identity = chooseIdentity(config)
   const watchman = startWatchman()
   tree.watchman = watchman
-  const [api, worker, beat] = (['api', 'worker', 'beat'] as const).map((role) =>
-    startCrew({ role, config, stdout: json ? 2 : 1, log, watchman }),
-  ) as [Crew, Crew, Crew]
-  tree.crews = [api, worker, beat]
+  const shared = { config, hasJournal: true, stdout: json ? 2 : 1, log, watchman } as const
+  const api = startCrew({ role: 'api', ...shared })
+  const others = [...startWorkers(shared), startCrew({ role: 'beat', ...shared })]
+  tree.crews = [api, ...others]
   tree.server = startServer(config, log)
   const server = await tree.server
   await migrate({ url: server.url, log })
   const place = { databaseUrl: server.url, port: config.port }
   const [url, apiKey] = await Promise.all([
-    api.go(place).then(becomesReady),
+    api.go(place).then((ready) => becomesReady(ready.url)),
     settle(config, server.url, identity),
-    worker.go(place),
-    beat.go(place),
+    ...others.map((crew) => crew.go(place)),
   ])
   const credentials = { url, databaseUrl: server.url, apiKey, admin: identity.admin }
   writeCredentials(config.dataDir, credentials)
@@ -129,12 +124,8 @@ function statusOf(url: string): Promise<number> {
   })
 }
 
-async function stopCrews({ crews }: Tree, graceMs: number, lastMs: number): Promise<void> {
-  await Promise.all(crews.map((crew) => crew.stop(graceMs, lastMs)))
-}
-
 async function takeDown(tree: Tree, graceMs: number, lastMs: number): Promise<void> {
-  await stopCrews(tree, graceMs, lastMs)
+  await stopCrews(tree.crews, graceMs, lastMs)
   const server = await tree.server?.catch(() => null)
   await server?.stop('fast')
   tree.watchman?.dismiss()

@@ -6,8 +6,9 @@
 import { spawn } from 'node:child_process'
 
 export interface Watchman {
-  /** The process that has this role now. */
-  follow(role: string, pid: number | undefined): void
+  follow(pid: number | undefined): void
+  /** It has ended, and its number may become somebody else's. */
+  forget(pid: number | undefined): void
   /** All are gone in good order. */
   dismiss(): void
 }
@@ -19,7 +20,7 @@ while read -r line; do pids=$line; done
 `
 
 export function startWatchman(): Watchman {
-  const pids = new Map<string, number | undefined>()
+  const pids = new Set<number>()
   const shell = spawn('/bin/sh', ['-c', WATCH, 'rowbeat-watchman'], {
     cwd: '/',
     detached: true,
@@ -29,10 +30,14 @@ export function startWatchman(): Watchman {
   shell.on('error', () => {})
   shell.stdin.on('error', () => {})
   shell.unref()
-  const say = (): void => void shell.stdin.write(`${[...pids.values()].filter(Boolean).join(' ')}\n`)
+  const say = (): void => void shell.stdin.write(`${[...pids].join(' ')}\n`)
   return {
-    follow(role, pid) {
-      pids.set(role, pid)
+    follow(pid) {
+      if (pid !== undefined) pids.add(pid)
+      say()
+    },
+    forget(pid) {
+      if (pid !== undefined) pids.delete(pid)
       say()
     },
     dismiss() {

@@ -85,8 +85,23 @@ with back as (
 }
 
 /**
- * Sweeps dead workers: unseen for `deadSeconds` of the database's clock, and never within that time of the server's own
- * start, when nobody could be seen. Runs listed as started count a redelivery, and the third ends them as worker_lost;
+ * Says that a worker is dead, for whoever saw its process end: the next sweep need not wait for its silence. By a time that
+ * was never seen; -infinity would break every `now() - seen_at` before PostgreSQL 17.
+ */
+export async function declareDead(
+  db: Queryable,
+  { name, hostname, pid }: { name: string; hostname: string; pid: number },
+): Promise<number> {
+  const rows = await db.query(
+    `/* declare_dead */ update rowbeat.workers set seen_at = 'epoch' where name = $1::text and hostname = $2::text and pid = $3::integer returning 1 as one`,
+    [name, hostname, pid],
+  )
+  return rows.length
+}
+
+/**
+ * Sweeps dead workers: declared dead by who saw them end, or unseen for `deadSeconds` of the database's clock, and this
+ * never within that time of the server's own start, when nobody could be seen. Runs listed as started count a redelivery, and the third ends them as worker_lost;
  * those merely claimed go back with their claim still counted, so that whoever takes them next announces them first.
  */
 export async function sweepDead(
@@ -99,7 +114,7 @@ export async function sweepDead(
 with dead as (
   delete from rowbeat.workers w where w.id = any (array(
     select id from rowbeat.workers where seen_at < clock_timestamp() - $1::float8 * interval '1 second'
-      and pg_postmaster_start_time() < clock_timestamp() - $1::float8 * interval '1 second' for update skip locked))
+      and (seen_at = 'epoch' or pg_postmaster_start_time() < clock_timestamp() - $1::float8 * interval '1 second') for update skip locked))
   returning w.name, w.pools, w.running
 ), held as materialized (
   select j.id, j.key, d.name, (l->>'started_at')::timestamptz as started_at, (l->>'attempt')::integer as attempt, l is not null as listed,
@@ -111,13 +126,14 @@ with dead as (
   returning j.id, j.key, j.task_id, j.priority, j.payload::jsonb as p, j.created_at, j.run_at
 ), ended as (
   insert into rowbeat.results (id, task, queue, state, reason, priority, input, error, attempt, attempts_max, redeliveries, worker, created_at, run_at,
-    started_at, finished_at, expires_at, time_limit, soft_time_limit, unique_key, tags, headers, parent, retry_of, schedule, due_at, keep_until)
+    started_at, finished_at, expires_at, time_limit, soft_time_limit, unique_key, tags, headers, parent, retry_of, schedule, due_at, options, keep_until)
   select g.key::uuid, substr(t.identifier, strpos(t.identifier, ':') + 1), split_part(t.identifier, ':', 1), 'FAILURE', 'worker_lost', g.priority, g.p->'input',
     jsonb_build_object('name', 'WorkerLost', 'message', 'the worker died ' || h.hits || ' times while it ran this', 'code', 'RB_WORKER_LOST', 'stack', null, 'cause', null),
     h.attempt, coalesce((g.p->>'attempts_max')::integer, 1), h.hits, h.name, g.created_at, g.run_at, h.started_at, clock_timestamp(), (g.p->>'expires_at')::timestamptz,
     (g.p->>'time_limit')::float8, (g.p->>'soft_time_limit')::float8, g.p->>'unique_key',
     case when jsonb_typeof(g.p->'tags') = 'array' then array(select jsonb_array_elements_text(g.p->'tags')) end, g.p->'headers', (g.p->>'parent')::uuid,
-    (g.p->>'retry_of')::uuid, g.p->>'schedule', (g.p->>'due_at')::timestamptz, clock_timestamp() + coalesce((g.p->>'retention')::float8, $2::float8) * interval '1 second'
+    (g.p->>'retry_of')::uuid, g.p->>'schedule', (g.p->>'due_at')::timestamptz, rowbeat.kept_options_v1(g.p),
+    clock_timestamp() + coalesce((g.p->>'retention')::float8, $2::float8) * interval '1 second'
   from gone g join held h on h.id = g.id join rowbeat_queue._private_tasks t on t.id = g.task_id
 ), back as (
   update rowbeat_queue._private_jobs j set locked_at = null, locked_by = null,

@@ -20,17 +20,29 @@ export interface WorkerRow {
   queues: Record<string, number>
   tasks: string[]
   version: string
+  /** What it was started with, of what is set. */
+  limits?: Record<string, number>
 }
 
 export async function registerWorker(db: Queryable, row: WorkerRow): Promise<void> {
   await db.query(
     `/* register_worker */
-insert into rowbeat.workers (id, name, kind, hostname, pid, pools, queues, tasks, version, started_at, seen_at)
-select w.id, w.name, w.kind, w.hostname, w.pid, w.pools, w.queues, w.tasks, w.version, clock_timestamp(), clock_timestamp()
-from jsonb_to_record($1::text::jsonb) as w(id text, name text, kind text, hostname text, pid integer, pools text[], queues jsonb, tasks text[], version text)
+insert into rowbeat.workers (id, name, kind, hostname, pid, pools, queues, tasks, version, limits, started_at, seen_at)
+select w.id, w.name, w.kind, w.hostname, w.pid, w.pools, w.queues, w.tasks, w.version, coalesce(w.limits, '{}'), clock_timestamp(), clock_timestamp()
+from jsonb_to_record($1::text::jsonb) as w(id text, name text, kind text, hostname text, pid integer, pools text[], queues jsonb, tasks text[], version text, limits jsonb)
 on conflict (id) do update set pools = excluded.pools, queues = excluded.queues, tasks = excluded.tasks, seen_at = excluded.seen_at`,
     [JSON.stringify(row)],
   )
+}
+
+/** Others that live under the same name. */
+export async function countNamesakes(db: Queryable, id: string, name: string): Promise<number> {
+  const [row] = await db.query<{ n: string }>(
+    `/* count_namesakes */ select count(*)::text as n from rowbeat.workers
+     where name = $2::text and id <> $1::text and kind = 'worker' and seen_at > clock_timestamp() - interval '10 seconds'`,
+    [id, name],
+  )
+  return Number(row!.n)
 }
 
 /** Says which pools claim for this worker. False: its row is gone, it was declared dead; an upsert would bring it back unnoticed. */
@@ -48,21 +60,45 @@ export interface Beat {
   loopLagMs: number
   skewMs: number
   stopping: boolean
+  /** What may change while it runs; left out, the row keeps what it has. */
+  facts?: WorkerFacts
+}
+
+export interface WorkerFacts {
+  /** Queue -> runs at once. */
+  queues: Record<string, number>
+  autoscale: Record<string, { max: number; min: number }>
+  quiet: boolean
+  processed: Record<string, number>
 }
 
 export interface Beaten {
   nowMs: number
   /** Whether there are revocations to look at. */
   revoked: boolean
+  /** Of what this worker is told: statements/control.ts. */
+  digest: string | null
+  /** Commands that ask for the stack of its main thread. */
+  dumps: string[]
 }
 
 /** A sign of life, and the list of running runs when it changed. null: the row is gone, this worker was declared dead. */
 export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise<Beaten | null> {
-  const [row] = await db.query<{ now: number | string; revoked: boolean }>(
+  const [row] = await db.query<{
+    now: number | string
+    revoked: boolean
+    digest: string | null
+    dumps: string
+  }>(
     `/* beat_worker */
-update rowbeat.workers set seen_at = clock_timestamp(), running = coalesce($2::text::jsonb, running), rss_bytes = $3::bigint, loop_lag_ms = $4::float8,
-  clock_skew_ms = $5::float8, stopping = $6::boolean
-where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now, exists (select from rowbeat.revocations) as revoked`,
+update rowbeat.workers w set seen_at = clock_timestamp(), running = coalesce($2::text::jsonb, w.running), rss_bytes = $3::bigint, loop_lag_ms = $4::float8,
+  clock_skew_ms = $5::float8, stopping = $6::boolean, queues = coalesce(f.queues, w.queues), autoscale = coalesce(f.autoscale, w.autoscale),
+  quiet = coalesce(f.quiet, w.quiet), processed = coalesce(f.processed, w.processed)
+from jsonb_to_record(coalesce($7::text::jsonb, '{}')) as f(queues jsonb, autoscale jsonb, quiet boolean, processed jsonb)
+where w.id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now, exists (select from rowbeat.revocations) as revoked,
+  rowbeat.control_digest_v1(w.name) as digest, array_to_string(array(
+    select c.id from rowbeat.commands c where c.command = 'dump_stacks' and c.expires_at > clock_timestamp() and c.created_at >= w.started_at
+      and (c.workers is null or w.name = any (c.workers)) and not exists (select from rowbeat.replies r where r.command_id = c.id and r.worker = w.name)), ',') as dumps`,
     [
       id,
       beat.running && JSON.stringify(beat.running),
@@ -70,9 +106,12 @@ where id = $1::text returning extract(epoch from clock_timestamp())::float8 * 10
       beat.loopLagMs,
       beat.skewMs,
       beat.stopping,
+      beat.facts ? JSON.stringify(beat.facts) : null,
     ],
   )
-  return row ? { nowMs: Number(row.now), revoked: row.revoked } : null
+  if (!row) return null
+  const { now, revoked, digest, dumps } = row
+  return { nowMs: Number(now), revoked, digest, dumps: dumps === '' ? [] : dumps.split(',') }
 }
 
 export async function removeWorker(db: Queryable, id: string): Promise<void> {
@@ -89,6 +128,10 @@ export interface TaskRow {
   soft_time_limit: number | null
   retention: number | null
   ignore_result: boolean
+  concurrency: number | null
+  concurrency_strategy: string
+  rate: string | null
+  rate_burst: number | null
   input_schema: unknown
 }
 
@@ -96,12 +139,16 @@ export interface TaskRow {
 export async function registerTasks(db: Queryable, tasks: readonly TaskRow[]): Promise<void> {
   await db.query(
     `/* register_tasks */
-insert into rowbeat.tasks as t (name, queue, priority, attempts_max, retry, time_limit, soft_time_limit, retention, ignore_result, input_schema, seen_at)
-select x.name, x.queue, x.priority, x.attempts_max, x.retry, x.time_limit, x.soft_time_limit, x.retention, x.ignore_result, x.input_schema, now()
+insert into rowbeat.tasks as t (name, queue, priority, attempts_max, retry, time_limit, soft_time_limit, retention, ignore_result, concurrency, concurrency_strategy, rate,
+  rate_burst, input_schema, seen_at)
+select x.name, x.queue, x.priority, x.attempts_max, x.retry, x.time_limit, x.soft_time_limit, x.retention, x.ignore_result, x.concurrency,
+  x.concurrency_strategy, x.rate, x.rate_burst, x.input_schema, now()
 from jsonb_to_recordset($1::text::jsonb) as x(name text, queue text, priority smallint, attempts_max integer, retry jsonb, time_limit float8,
-  soft_time_limit float8, retention float8, ignore_result boolean, input_schema jsonb) order by x.name
+  soft_time_limit float8, retention float8, ignore_result boolean, concurrency integer, concurrency_strategy text, rate text, rate_burst integer,
+  input_schema jsonb) order by x.name
 on conflict (name) do update set queue = excluded.queue, priority = excluded.priority, attempts_max = excluded.attempts_max, retry = excluded.retry,
   time_limit = excluded.time_limit, soft_time_limit = excluded.soft_time_limit, retention = excluded.retention, ignore_result = excluded.ignore_result,
+  concurrency = excluded.concurrency, concurrency_strategy = excluded.concurrency_strategy, rate = excluded.rate, rate_burst = excluded.rate_burst,
   input_schema = excluded.input_schema, seen_at = excluded.seen_at`,
     [JSON.stringify(tasks)],
   )
