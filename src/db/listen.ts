@@ -86,7 +86,7 @@ function listenNodePostgres(pool: pg.Pool, options: ListenOptions): Listener {
       try {
         await holdClient(pool, options, closing.signal)
       } catch (error) {
-        options.onProblem?.(error)
+        if (!closing.signal.aborted) options.onProblem?.(error)
       }
       await sleep(500, closing.signal)
     }

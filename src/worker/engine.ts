@@ -20,6 +20,7 @@ import type { RunEvents } from './events.ts'
 import { createFacade } from './facade.ts'
 import type { ClaimedJob } from './job.ts'
 import { createPace } from './pace.ts'
+import { createTransit } from './transit.ts'
 import { createTurns } from './turns.ts'
 
 const POLL_MS = 500
@@ -83,6 +84,8 @@ export interface Lane {
   hold(holds: boolean): void
   /** Claims nothing any more; what has not started goes back, runs in progress go on. Resolves when its runner has ended. */
   quiet(): Promise<void>
+  /** Resolves when no claim is on its way to the store, and nothing on its way back: from then on rows tell what it has. */
+  settled(): Promise<void>
 }
 
 /** A runner's identity in the store, and how many runs it has. In a box, for its id is known only when it has started. */
@@ -105,7 +108,6 @@ export function createLane(options: LaneOptions): Lane {
   let holding = false
   let movedAt = monotonicMs()
   let roomWaiters: (() => void)[] = []
-  let doubtUntil = 0
   let admitted: Promise<void> | null = null
   let pools: Pool[] = []
   /** The runner that may claim, and its concurrency. */
@@ -114,7 +116,7 @@ export function createLane(options: LaneOptions): Lane {
   let isGrowing = false
   let checkingOwned: Promise<void> | null = null
   let replace = (): void => {}
-
+  const transit = createTransit(DOUBT_MS)
   const nudge = (): void => void runner?.nudge(1)
   const doorbell = createDoorbell(db, queue, nudge, events)
   const openRoom = (): void => {
@@ -129,7 +131,7 @@ export function createLane(options: LaneOptions): Lane {
       held.delete(id)
       known.delete(id)
     }
-    if (ids.length > 0) handBackJobs(db, poolIds(), ids).catch(hooks.claimFailed)
+    if (ids.length > 0) transit.follow(handBackJobs(db, poolIds(), ids))
   }
   const turns = createTurns(HOLD_MS, (jobs) => giveBack(jobs.map(({ id }) => id)))
   const hooks = {
@@ -144,26 +146,25 @@ export function createLane(options: LaneOptions): Lane {
           continue
         }
         const free = slots - busy - held.size
-        if (free > 0 && !holding) return pace.size(free)
+        if (free > 0 && !holding) return transit.ask(pace.size(free))
         await new Promise<void>((go) => roomWaiters.push(go))
       }
     },
     claimed(jobs: readonly ClaimedJob[]): void {
+      transit.answered()
       movedAt = monotonicMs()
-      // Claimed before it was told to hold, answered after: graphile is given them, and none starts.
-      if (holding) return giveBack(jobs.map(({ id }) => id))
+      // Claimed before it was told to hold or to end, answered after: graphile is given them, and none starts.
+      if (holding || quieted) return giveBack(jobs.map(({ id }) => id))
       for (const job of jobs) {
         held.set(job.id, job)
         known.add(job.id)
       }
       doorbell.claimed(jobs.length)
     },
-    ahead: () => (quieted || holding || options.prefetch !== null || options.pressure() ? 0 : pace.ahead()),
+    ahead: () => transit.ask(quieted || holding || options.pressure() ? 0 : pace.ahead()),
     unwanted: (jobs: readonly ClaimedJob[]): void =>
       giveBack(jobs.map(({ id }) => id).filter((id) => held.has(id))),
-    claimFailed(): void {
-      doubtUntil = monotonicMs() + DOUBT_MS
-    },
+    claimFailed: transit.failed,
     returned(ids: readonly string[]): readonly string[] {
       const ours = ids.filter((id) => held.delete(id))
       for (const id of ids) known.delete(id)
@@ -190,8 +191,8 @@ export function createLane(options: LaneOptions): Lane {
     if (roomWaiters.length > 0) openRoom()
   }
   const run = (job: ClaimedJob, pool: Pool): void | Promise<void> => {
-    // Handed back, returned or given away in the meantime: somebody else's now.
-    if (!held.delete(job.id)) return void known.delete(job.id)
+    // Handed back, returned or given away in the meantime: somebody else's now, or about to be.
+    if (quieted || !held.delete(job.id)) return void known.delete(job.id)
     busy++
     pool.busy++
     const started = monotonicMs()
@@ -224,7 +225,8 @@ export function createLane(options: LaneOptions): Lane {
         noHandleSignals: true,
         noPreparedStatements: !options.prepare,
         logger: new Logger(() => (level, message, meta) => {
-          if (level === 'error')
+          // A runner that is told to end may still ask once, of a pool that has ended: nobody's trouble.
+          if (level === 'error' && !quieted)
             events.emit('worker:trouble', { what: `queue ${queue}: ${message}`, error: meta?.error ?? null })
         }),
         events: new EventEmitter() as unknown as WorkerEvents,
@@ -310,7 +312,7 @@ export function createLane(options: LaneOptions): Lane {
     async check() {
       if (!runner || quieted) return
       if (capacity > taken) grow()
-      if (monotonicMs() < doubtUntil || Math.random() < 0.1) {
+      if (transit.isInDoubt() || Math.random() < 0.1) {
         const runs = await reclaimUnreceived(db, poolIds(), [...known, ...options.unflushed()])
         if (runs > 0) {
           events.emit('worker:reclaimed', { runs })
@@ -356,5 +358,6 @@ export function createLane(options: LaneOptions): Lane {
       if (runner) shutDown(runner)
       return over
     },
+    settled: transit.settled,
   }
 }

@@ -52,6 +52,8 @@ export interface Lanes {
   renew(): void
   /** No lane claims any more, and none is changed. */
   quiet(): void
+  /** Resolves when no claim is on its way. */
+  settled(): Promise<void>
 }
 
 interface Entry {
@@ -92,6 +94,7 @@ export function createLanes(options: LanesOptions): Lanes {
     while (!quieted) {
       try {
         if (lane.running() === 0 && options.unflushed().length === 0) {
+          await lane.settled()
           await handBack(db, lane.pools())
           break
         }
@@ -190,6 +193,9 @@ export function createLanes(options: LanesOptions): Lanes {
       quieted = true
       keepScaling()
       for (const lane of all()) void lane.quiet()
+    },
+    async settled() {
+      await Promise.all(all().map((lane) => lane.settled()))
     },
   }
 }

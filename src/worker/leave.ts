@@ -62,7 +62,8 @@ export async function leave(options: LeaveOptions): Promise<number> {
 /** Stores what is not yet stored and gives back what did not end. */
 async function settle({ db, name, id, events, lanes, performer, ...parts }: LeaveOptions): Promise<number> {
   try {
-    await Promise.all([parts.flusher.drained(), parts.dispatcher.stop()])
+    // A claim that lands after the rows were handed back would lock them in the name of nobody.
+    await Promise.all([parts.flusher.drained(), parts.dispatcher.stop(), lanes.settled()])
     await parts.recorder.flush()
     const left = [...performer.active.values()]
     const count = await handBack(db, lanes.pools())

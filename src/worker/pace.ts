@@ -17,7 +17,7 @@ export interface Pace {
   took(ms: number): void
   /** Runs to claim when `free` slots are free; a power of two when above `free`, so that few statements are prepared. */
   size(free: number): number
-  /** Runs to claim ahead of need: 0 unless the slots get through so many in 10 ms that a round trip would starve them. */
+  /** Runs to claim ahead of need: 0 unless the slots get through so many in 10 ms that a round trip would starve them, or with `prefetch`. */
   ahead(): number
   /** So many slots from now on. */
   resize(slots: number): void
@@ -40,7 +40,7 @@ export function createPace(slots: number, prefetch: number | null): Pace {
     },
     ahead() {
       const runs = Math.min(CLAIM_MAX, Math.floor((AHEAD_MS * concurrency) / meanMs))
-      return runs < AHEAD_MIN ? 0 : 2 ** Math.floor(Math.log2(runs))
+      return prefetch !== null || runs < AHEAD_MIN ? 0 : 2 ** Math.floor(Math.log2(runs))
     },
     resize(slots) {
       concurrency = slots

@@ -42,7 +42,7 @@ t.test('it tells what it serves on stdout and logs JSON on stderr', async (t) =>
 t.test('SIGTERM lets a run end within the grace, and exits 0', async (t) => {
   const bundle = await setup(t)
   const worker = await startWorker(t, bundle.url, '--grace', '10s')
-  const [run] = await bundle.sql`select rowbeat.enqueue('demo.sleep', '{"seconds": 1}') as id`
+  const [run] = await bundle.sql`select rowbeat.enqueue('demo.sleep', '{"seconds": 2}') as id`
   await until('it runs', async () => /STARTED|PROGRESS/.test(await stateOf(bundle, run!.id)))
   worker.kill('SIGTERM')
   t.strictSame(await worker.ended(), { code: 0, signal: null })

@@ -50,6 +50,7 @@ export async function endWorkers({ world, count, random, log, teardown }: Tortur
     const { code } = await victim!.ended(30_000)
     exits.push(performance.now() - since)
     if (code !== 0) unexpected++
+    unexpected += await countOrphans(world.admin)
     if (i % 50 === 49) log(`${i + 1} SIGTERMs`)
   }
   await Promise.all(successors)
@@ -74,6 +75,14 @@ export async function endWorkers({ world, count, random, log, teardown }: Tortur
   tally.unexpected += elsewhere.filter((one) => one > ELSEWHERE_MS).length
   if (/unhandled/.test(crew.said())) tally.unexpected++
   return tally
+}
+
+/** Runs that are locked in the name of nobody: a claim that landed when its worker had left. */
+async function countOrphans(admin: Torture['world']['admin']): Promise<number> {
+  const [row] = await admin`
+    select count(*)::int as n from rowbeat_queue._private_jobs j
+    where j.locked_by is not null and not exists (select from rowbeat.workers w where j.locked_by = any (w.pools))`
+  return row!.n
 }
 
 const ms = (sorted: readonly number[], p: number): number => Math.round(percentile(sorted, p))
