@@ -118,7 +118,12 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   const beginThread = (): Thread => {
     const file = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)
     const data: ThreadData = { url: options.url, id, everyMs: BEAT_MS }
-    const begun = new Thread(file, { workerData: data, resourceLimits: { maxOldGenerationSizeMb: 64 } })
+    const begun = new Thread(file, {
+      workerData: data,
+      resourceLimits: { maxOldGenerationSizeMb: 64 },
+      // What the process was started with (loaders, instrumentation) is for the user's code.
+      execArgv: [],
+    })
     begun.unref()
     begun.on('message', hear)
     begun.on('error', (error) =>

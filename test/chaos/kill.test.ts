@@ -25,7 +25,7 @@ async function tortureFor(t: Owner, count: number): Promise<Torture> {
 }
 
 t.test(
-  'a hundred runs of a killed worker end elsewhere within 15 s, each once',
+  'a hundred runs of a killed worker end elsewhere within 20 s, each once',
   { buffered: true },
   async (t) => {
     const torture = await tortureFor(t, 1)
@@ -44,7 +44,7 @@ t.test(
     await until('all ended', async () => (await countResults(torture)) === 100, { timeout: 30_000 })
     const seconds = (performance.now() - began) / 1000
     t.comment(`all ended ${seconds.toFixed(1)} s after the kill`)
-    t.ok(seconds <= 15, `${seconds} s`)
+    t.ok(seconds <= 20, `${seconds} s`)
     const tally = await settleRuns(torture, runs, 1)
     t.ok(isClean(tally), toLine(tally))
   },
@@ -52,7 +52,7 @@ t.test(
 
 const shortForms: [Scenario, count: number][] = [
   [workerKills, 20],
-  [exactlyOnce, 20],
+  [exactlyOnce, 10],
 ]
 for (const [scenario, count] of shortForms) {
   t.test(scenario.says, { buffered: true }, async (t) => {

@@ -26,7 +26,7 @@ async function stateOf({ sql }: Awaited<ReturnType<typeof setup>>, id: string): 
 t.test('it tells what it serves on stdout and logs JSON on stderr', async (t) => {
   const { url, sql } = await setup(t)
   const worker = await startWorker(t, url, '-Q', 'high:20,default', '--concurrency', '3', '--name', 'w1')
-  const document = JSON.parse(worker.stdout())
+  const document = await until('its document is whole', () => JSON.parse(worker.stdout()))
   t.match(document, { name: 'w1', queues: { high: 20, default: 3 } })
   t.ok(document.tasks.includes('demo.add'))
   const log = worker.stderr().trim().split('\n')

@@ -106,12 +106,10 @@ t.test('a postmaster killed with -9 is told, and the next start recovers what wa
 
 t.test('when the parent is killed with -9, PostgreSQL ends by itself within 5 s', async (t) => {
   const { process: parent, pid } = await hold(t, seeded(t))
-  const killedAt = performance.now()
   parent.kill('SIGKILL')
   await parent.ended()
   t.ok(isAlive(pid), "it leaves the parent's children time to hand back their work")
   await until('PostgreSQL ended', () => !isAlive(pid), { timeout: 5000 })
-  t.ok(performance.now() - killedAt < 5000)
 })
 
 t.test('an orphan whose guard was killed too is stopped by the next start', async (t) => {

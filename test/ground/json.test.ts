@@ -130,7 +130,8 @@ t.test('whatever is not refused comes back from JSON as it was, and nobody is po
       return (
         JSON.stringify(back) === checked.text &&
         checked.text.isWellFormed() &&
-        !checked.text.includes('\\u0000')
+        // A backslash that is written twice is a backslash, whatever follows it.
+        !checked.text.replaceAll('\\\\', '').includes('\\u0000')
       )
     }),
     { numRuns: 600 },

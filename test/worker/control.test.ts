@@ -127,7 +127,9 @@ t.test('it names what blocks its main thread, while it is blocked and while it i
   t.equal(await run.state(), 'PENDING', 'it could not even be listed')
   t.match(reply, { blocked_ms: Number, active: [] })
   t.equal(ok, true)
-  t.match(reply.stack[0], { function: 'spin', file: /test\/helpers\/tasks\.ts$/, line: Number })
+  // It may be looked at while the clock is read, in a frame of Node's own.
+  const spinning = reply.stack.find((frame: any) => frame.function === 'spin')
+  t.match(spinning, { file: /test\/helpers\/tasks\.ts$/, line: Number })
   t.ok(
     reply.stack.some((frame: any) => frame.run === run.id),
     'and which run it is',

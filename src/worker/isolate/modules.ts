@@ -22,7 +22,11 @@ async function locate({ name, modules, options }: Task): Promise<string> {
   const main = mainModule()
   const candidates = options.module === undefined ? modules.filter((file) => file !== main) : modules
   for (const file of candidates) {
-    if (findTask(await load(name, file), name)) return file
+    // A file that was merely on the stack may be one that source maps speak of and nobody has.
+    const exported = await load(name, file).catch((error) =>
+      options.module === undefined ? {} : Promise.reject(error),
+    )
+    if (findTask(exported, name)) return file
   }
   const isMain = candidates.length < modules.length
   throw new ConfigError(
