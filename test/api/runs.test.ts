@@ -241,7 +241,15 @@ t.test('many at once are each answered with their own run', async (t) => {
 
 t.test('an id that no run has is 404, whatever it looks like', async (t) => {
   const { call } = await serve(t)
-  for (const id of [randomUUID(), 'x', '1', '%00', "'", 'a:unheard-of', '00000000-0000-0000-0000-00000000000g']) {
+  for (const id of [
+    randomUUID(),
+    'x',
+    '1',
+    '%00',
+    "'",
+    'a:unheard-of',
+    '00000000-0000-0000-0000-00000000000g',
+  ]) {
     const answer = await call('GET', `/v1/runs/${id}`)
     t.equal(answer.status, 404, id)
     t.equal(answer.json.code, 'RB_RUN_NOT_FOUND')
