@@ -123,7 +123,7 @@ for (const place of [thread, child]) {
     const [exits, good, rejects] = [
       await start({ how: 'exit' }),
       await rowbeat.enqueueMany(
-        Array.from({ length: 100 }, (_, i) => ({
+        Array.from({ length: 40 }, (_, i) => ({
           task: i % 2 ? place : plain,
           input: { how: 'echo', value: i } as Doing,
         })),
