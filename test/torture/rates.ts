@@ -16,7 +16,8 @@ export const rates: Scenario = {
   count: 30,
   async run({ world: { url, sql }, count, teardown, log }) {
     const crew = await startCrew({ teardown }, url, 3)
-    await sql`update rowbeat.tasks set rate = ${`${RATE}/s`}, rate_burst = ${BURST} where name = 'test.scripted'`
+    // A setting, not a value of the code: a worker that starts writes those anew.
+    await sql`select rowbeat.control('rate_limit', ${sql.json({ task: 'test.scripted', rate: `${RATE}/s`, burst: BURST })})`
     const load = startLoad({ teardown }, url, sql)
     await load.add(Array.from({ length: RATE * (count + 20) }, () => ({})))
     const starts = (): number[] => readLedger(load.ledger).map(({ at }) => at)
