@@ -30,4 +30,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 new Thread(new URL(`./parent-watch${extname(import.meta.url)}`, import.meta.url), {
   workerData: process.ppid,
   resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+  // What the process was started with (loaders, instrumentation) is for the user's code, and does not fit in here.
+  execArgv: [],
 }).unref()
