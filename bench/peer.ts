@@ -54,6 +54,7 @@ export const PEERS: Record<string, () => Promise<{ open: OpenPeer }>> = {
   bullmq: () => import('./peers/bullmq.ts'),
   sql: () => import('./peers/sql.ts'),
   orders: () => import('./peers/orders.ts'),
+  service: () => import('./peers/service.ts'),
 }
 
 /** About 50 bytes of JSON, the same for every peer. */

@@ -7,11 +7,13 @@ import { enqueue } from './enqueue.ts'
 import { latency } from './latency.ts'
 import { life } from './life.ts'
 import { memory } from './memory.ts'
+import { post } from './post.ts'
 import { schedulesBurst, schedulesIdle, schedulesSteady } from './schedules.ts'
 
 export const SCENARIOS: Scenario[] = [
   drain,
   enqueue,
+  post,
   bulk,
   life,
   latency,

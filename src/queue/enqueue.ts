@@ -9,7 +9,14 @@
 import { text } from '../check.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { isConnectionLoss, type Queryable } from '../db/handle.ts'
-import { enqueueRuns, enqueueSame, type Enqueued } from '../db/statements/runs.ts'
+import {
+  enqueueRuns,
+  enqueueRunsTold,
+  enqueueSame,
+  enqueueSameTold,
+  type Enqueued,
+  type Told,
+} from '../db/statements/runs.ts'
 import { durationMs } from '../duration.ts'
 import { DefinitionError, EnqueueError, StoreError, type Fault } from '../errors.ts'
 import { storableText } from '../json.ts'
@@ -159,12 +166,34 @@ function taskDefaults({ options }: Task, input: () => unknown): Record<string, u
   return fields
 }
 
+/** The two statements that enqueue: any bodies, and those that differ only in their input. */
+interface Sending<Sent> {
+  any(db: Queryable, bodies: string): Promise<Sent[]>
+  same(db: Queryable, fields: string, inputs: string): Promise<Sent[]>
+}
+
+const PLAIN: Sending<Enqueued> = { any: enqueueRuns, same: enqueueSame }
+const TELLING: Sending<Told> = { any: enqueueRunsTold, same: enqueueSameTold }
+
 /** Sends bodies in the handle's transaction; Postgres's refusals come back as EnqueueError. */
-export async function sendBodies(db: Queryable, bodies: readonly RunBody[]): Promise<Enqueued[]> {
+export function sendBodies(db: Queryable, bodies: readonly RunBody[]): Promise<Enqueued[]> {
+  return send(db, bodies, PLAIN)
+}
+
+/** As `sendBodies`, with the document of each run that is new: for those who answer with it. */
+export function sendBodiesTold(db: Queryable, bodies: readonly RunBody[]): Promise<Told[]> {
+  return send(db, bodies, TELLING)
+}
+
+async function send<Sent>(
+  db: Queryable,
+  bodies: readonly RunBody[],
+  { any, same }: Sending<Sent>,
+): Promise<Sent[]> {
   try {
     const fields = bodies.length > 1 ? sharedFields(bodies) : null
-    if (fields === null) return await enqueueRuns(db, `[${bodies.map(toText).join(',')}]`)
-    return await enqueueSame(db, fields, `[${bodies.map(({ input }) => input ?? '{}').join(',')}]`)
+    if (fields === null) return await any(db, `[${bodies.map(toText).join(',')}]`)
+    return await same(db, fields, `[${bodies.map(({ input }) => input ?? '{}').join(',')}]`)
   } catch (error) {
     const explained = explainRefusal(error)
     const at = (error as { detail?: string }).detail ?? ''
@@ -228,9 +257,9 @@ export function explainRefusal(error: unknown): unknown {
   }
 }
 
-interface Waiting {
+interface Waiting<Sent> {
   body: RunBody
-  resolve(enqueued: Enqueued): void
+  resolve(sent: Sent): void
   reject(error: unknown): void
 }
 
@@ -238,9 +267,12 @@ interface Waiting {
 const BATCH_MAX = 1000
 const FLIGHTS_MAX = 2
 
+/** How a batch is sent. */
+type Send<Sent> = (bodies: readonly RunBody[]) => Promise<Sent[]>
+
 /** Gathers concurrent calls into one statement each time the last one came back. */
-export function createCoalescer(db: Queryable): (body: RunBody) => Promise<Enqueued> {
-  let waiting: Waiting[] = []
+export function createCoalescer<Sent>(send: Send<Sent>): (body: RunBody) => Promise<Sent> {
+  let waiting: Waiting<Sent>[] = []
   let flights = 0
   let armed = false
 
@@ -250,7 +282,7 @@ export function createCoalescer(db: Queryable): (body: RunBody) => Promise<Enque
       const batch = waiting.slice(0, BATCH_MAX)
       waiting = waiting.slice(BATCH_MAX)
       flights++
-      void send(db, batch).finally(() => {
+      void carry(send, batch).finally(() => {
         flights--
         if (waiting.length > 0 && !armed) {
           armed = true
@@ -269,19 +301,16 @@ export function createCoalescer(db: Queryable): (body: RunBody) => Promise<Enque
     })
 }
 
-async function send(db: Queryable, batch: Waiting[]): Promise<void> {
+async function carry<Sent>(send: Send<Sent>, batch: Waiting<Sent>[]): Promise<void> {
   try {
-    const enqueued = await sendBodies(
-      db,
-      batch.map((item) => item.body),
-    )
-    batch.forEach((item, i) => item.resolve(enqueued[i]!))
+    const sent = await send(batch.map((item) => item.body))
+    batch.forEach((item, i) => item.resolve(sent[i]!))
   } catch (error) {
     // Nothing of the batch was written, unless the connection went away with the answer: then nobody can know.
     if (batch.length === 1 || isConnectionLoss((error as Error).cause ?? error))
       return batch.forEach((item) => item.reject(error))
     const half = batch.length >> 1
-    await send(db, batch.slice(0, half))
-    await send(db, batch.slice(half))
+    await carry(send, batch.slice(0, half))
+    await carry(send, batch.slice(half))
   }
 }

@@ -130,7 +130,7 @@ export function createRowbeat(options: RowbeatOptions): Rowbeat {
     retry: (id, retryOptions) => retry(base, rules.tasks, id, retryOptions),
     reschedule: (id, time) => reschedule(base, id, time),
   })
-  const coalesce = createCoalescer(base)
+  const coalesce = createCoalescer((bodies) => sendBodies(base, bodies))
 
   const enqueuer = (
     send: (body: RunBody) => Promise<{ id: string; created: boolean }>,

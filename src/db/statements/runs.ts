@@ -49,3 +49,26 @@ export async function enqueueSame(db: Queryable, fields: string, inputs: string)
   )
   return rows.map(({ id }) => ({ id, created: true }))
 }
+
+/** What a telling enqueue answers for each body, in order. */
+export interface Told extends Enqueued {
+  /** The document of the run as JSON text; null for one that stood already. */
+  run: string | null
+}
+
+/** `enqueueRuns`, telling the runs that it created. */
+export async function enqueueRunsTold(db: Queryable, bodies: string): Promise<Told[]> {
+  return await db.query<{ id: string; created: boolean; run: string | null }>(
+    `/* enqueue_runs_told */ select id::text as id, created, run from rowbeat.enqueue_many_told_v1($1::text::jsonb)`,
+    [bodies],
+  )
+}
+
+/** `enqueueSame`, telling the runs. */
+export async function enqueueSameTold(db: Queryable, fields: string, inputs: string): Promise<Told[]> {
+  const rows = await db.query<{ id: string; run: string }>(
+    `/* enqueue_same_told */ select id::text as id, run from rowbeat.enqueue_same_told_v1($1::text::jsonb, $2::text::jsonb)`,
+    [fields, inputs],
+  )
+  return rows.map(({ id, run }) => ({ id, run, created: true }))
+}
