@@ -53,6 +53,44 @@ const enqueues: Floor[] = (
   atLeast,
 }))
 
+const posts: Floor[] = (
+  [
+    [16, 3],
+    [64, 5],
+  ] as const
+).flatMap(([count, atLeast]) => [
+  {
+    scenario: 'post',
+    says: `${count} connections against INSERT and add_job by hand`,
+    metric: 'rate',
+    ours: [`rowbeat@${count}`],
+    theirs: [`add_job@${count}`],
+    atLeast,
+  },
+  {
+    scenario: 'post',
+    says: `p99 at ${count} connections against the same`,
+    metric: 'p99',
+    ours: [`rowbeat@${count}`],
+    theirs: [`add_job@${count}`],
+    atMost: 0.6,
+  },
+])
+
+const watched: Floor[] = (
+  [
+    ['memory', 140, 'MB for 5,000 streams'],
+    ['storeCpu', 2, 'percent of a core of PostgreSQL for 5,000 idle streams'],
+  ] as const
+).map(([metric, atMost, says]) => ({
+  scenario: 'streams',
+  says,
+  metric,
+  ours: ['rowbeat'],
+  theirs: [],
+  atMost,
+}))
+
 const blockeds: Floor[] = ['concurrency', 'rate'].map((kind) => ({
   scenario: 'blocked',
   says: `a claim beside 200,000 runs that wait at a ${kind === 'rate' ? 'rate' : 'concurrency limit'}, against none`,
@@ -131,6 +169,8 @@ const schedules: Floor[] = (
 
 export const FLOORS: Floor[] = [
   ...drains,
+  ...posts,
+  ...watched,
   ...blockeds,
   {
     scenario: 'drain',

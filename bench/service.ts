@@ -52,12 +52,22 @@ async function serveByHand(databaseUrl: string): Promise<Address> {
 }
 
 async function serveRowbeat(databaseUrl: string): Promise<Address> {
-  const [{ createServer }, { issueKey }, { toQueryable }, { createRowbeat, task }] = await Promise.all([
+  const [
+    { keepYoungSmall, settleMemory },
+    { createServer },
+    { issueKey },
+    { toQueryable },
+    { createRowbeat, task },
+  ] = await Promise.all([
+    import('../src/cli/memory.ts'),
     import('../src/api/server.ts'),
     import('../src/auth/key.ts'),
     import('../src/db/handle.ts'),
     import('../src/index.ts'),
   ])
+  // As `rowbeat api` does.
+  keepYoungSmall()
+  settleMemory({ mayGrow: true })
   const input = {
     type: 'object',
     properties: { x: { type: 'integer' }, y: { type: 'integer' }, note: { type: 'string', maxLength: 100 } },

@@ -9,11 +9,13 @@ import { life } from './life.ts'
 import { memory } from './memory.ts'
 import { post } from './post.ts'
 import { schedulesBurst, schedulesIdle, schedulesSteady } from './schedules.ts'
+import { streams } from './streams.ts'
 
 export const SCENARIOS: Scenario[] = [
   drain,
   enqueue,
   post,
+  streams,
   bulk,
   life,
   latency,
