@@ -16,7 +16,8 @@ import { createRouter, type Routes } from '../tasks/route.ts'
 
 const NAMES = ['rowbeat.config.ts', 'rowbeat.config.js', 'rowbeat.config.mjs']
 
-const VARIABLES: Record<string, string> = {
+/** Field -> the variable it stands for. */
+export const FIELDS: Readonly<Record<string, string>> = {
   port: 'PORT',
   host: 'HOST',
   databaseUrl: 'DATABASE_URL',
@@ -43,6 +44,9 @@ const VARIABLES: Record<string, string> = {
   logLevel: 'ROWBEAT_LOG_LEVEL',
   prepare: 'ROWBEAT_PREPARE',
   adminEmail: 'ROWBEAT_ADMIN_EMAIL',
+  httpTask: 'ROWBEAT_HTTP_TASK',
+  httpAllow: 'ROWBEAT_HTTP_ALLOW',
+  httpHttpsOnly: 'ROWBEAT_HTTP_HTTPS_ONLY',
 }
 
 /** What the file gives as values. */
@@ -58,16 +62,29 @@ export interface Given {
 const VALUES = ['tasks', 'schedules', 'queueDefinitions', 'routes', 'middleware'] as const
 
 export interface ConfigFile {
+  /** null: there is none. */
+  name: string | null
   environment: Environment
   /** null: it names none of them. */
   given: Given | null
 }
 
-/** Throws ConfigError that names the file. */
-export async function readConfigFile(folder: string): Promise<ConfigFile> {
+/** What the file says, by field, as it was written; null when there is none. Throws ConfigError that names the file. */
+export async function readFields(
+  folder: string,
+): Promise<{ name: string; fields: Record<string, unknown> } | null> {
   const name = NAMES.find((candidate) => existsSync(resolve(folder, candidate)))
-  if (!name) return { environment: {}, given: null }
-  const fields = await load(resolve(folder, name), name)
+  return name === undefined ? null : { name, fields: await load(resolve(folder, name), name) }
+}
+
+export async function readConfigFile(folder: string): Promise<ConfigFile> {
+  const read = await readFields(folder)
+  return read ? readFile(read.name, read.fields) : { name: null, environment: {}, given: null }
+}
+
+/** One field or all of them. Throws ConfigError that names the file. */
+export function readFile(name: string, written: Record<string, unknown>): ConfigFile {
+  const fields = { ...written }
   const given: Record<string, unknown> = {}
   for (const field of VALUES) {
     if (fields[field]) given[field] = fields[field]
@@ -75,9 +92,9 @@ export async function readConfigFile(folder: string): Promise<ConfigFile> {
   }
   const environment: Environment = {}
   for (const [field, value] of Object.entries(fields)) {
-    const variable = Object.hasOwn(VARIABLES, field) ? VARIABLES[field]! : null
+    const variable = Object.hasOwn(FIELDS, field) ? FIELDS[field]! : null
     if (!variable) {
-      const known = [...VALUES, ...Object.keys(VARIABLES)].join(', ')
+      const known = [...VALUES, ...Object.keys(FIELDS)].join(', ')
       throw new ConfigError(`${name}: "${field}" is no setting; known are ${known}.`)
     }
     if (value !== undefined && value !== null) environment[variable] = toText(value)
@@ -89,8 +106,9 @@ export async function readConfigFile(folder: string): Promise<ConfigFile> {
   } catch (cause) {
     throw new ConfigError(`${name}: ${(cause as Error).message}`, { cause })
   }
-  if (Object.keys(given).length === 0) return { environment, given: null }
+  if (Object.keys(given).length === 0) return { name, environment, given: null }
   return {
+    name,
     environment,
     given: { tasks: [], schedules: [], ...given },
   }

@@ -46,7 +46,8 @@ export async function loadApp(config: Config): Promise<AppRoutes | null> {
   )
 }
 
-function unloadable(what: string, error: unknown): ConfigError {
+/** What a module threw while it was loaded, with the place. */
+export function unloadable(what: string, error: unknown): ConfigError {
   const { name, message, stack } = error as Error
   // The first place in a file; those of Node itself are named node:internal/….
   const where = /(?:^|[\s(])(?:file:\/\/)?(\/[^()\s]+:\d+(?::\d+)?)/.exec(stack ?? '')?.[1]

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readConfig, readEnvironment, shareEnvironment, type Config, type Environment } from '../config.ts'
+import { readSecrets } from '../secrets.ts'
 import { readConfigFile, type Given } from './config-file.ts'
 import { durationFlag, whole } from './flags.ts'
 import { queuesOf, readWorking, type WorkingFlags } from './working.ts'
@@ -58,8 +59,12 @@ export function addGrace(command: Command): Command {
 
 /** The configuration of this call; `working` for those that serve, which the examples are for too. Throws ConfigError. */
 export async function readSettings(flags: Flags, working: WorkingFlags | null = null): Promise<Settings> {
+  // A variable of the shell that is not set must not choose another database.
+  if (flags.databaseUrl === '') throw new ConfigError('--database-url is empty: give an address, or leave it out.')
   const file = await readConfigFile(process.cwd())
-  const own = readEnvironment()
+  const said = readEnvironment()
+  // What was typed wins; a file that does not matter then need not be there.
+  const own = readSecrets(flags.databaseUrl ? { ...said, DATABASE_URL_FILE: undefined } : said)
   const env: Environment = { ...file.environment, ...own }
   if (own.PGHOST || own.PGDATABASE) env.DATABASE_URL = own.DATABASE_URL
   if (flags.databaseUrl) env.DATABASE_URL = flags.databaseUrl
@@ -74,19 +79,44 @@ export async function readSettings(flags: Flags, working: WorkingFlags | null = 
   const queues = working ? queuesOf(working, config) : config.queues
   return {
     config: Object.freeze({ ...config, queues }),
-    given: file.given ?? { tasks: [], schedules: [] },
+    given: file.given ?? (await givenByExamples(config)),
     json: flags.json ?? false,
   }
+}
+
+/** What rowbeat.config.ts gives to a process whose configuration was read by its supervisor. */
+export async function readGiven(config: Config): Promise<Given> {
+  const { given } = await readConfigFile(process.cwd())
+  return given ?? (await givenByExamples(config))
+}
+
+const EXAMPLES = fileURLToPath(new URL('../../src/examples', import.meta.url))
+
+/** The examples have a rowbeat.config.ts of their own. */
+async function givenByExamples({ app }: Config): Promise<Given> {
+  const { given } = app === resolve(EXAMPLES, 'app.ts') ? await readConfigFile(EXAMPLES) : { given: null }
+  return given ?? { tasks: [], schedules: [] }
 }
 
 /**
  * In a clone, where people look around first, the example apps are what there is to run: when nothing else is named and
  * the working directory has no tasks of its own to offer.
  */
-function examplesOf(env: Environment): Environment {
+export function examplesOf(env: Environment): Environment {
   const root = fileURLToPath(new URL('../../', import.meta.url))
-  const folder = resolve(root, 'src/examples')
   const isElsewhere = resolve(root) !== process.cwd() && ['tasks', 'src'].some((name) => existsSync(name))
-  if (env.ROWBEAT_TASKS || env.ROWBEAT_APP || isElsewhere || !existsSync(resolve(folder, 'app.ts'))) return {}
-  return { ROWBEAT_TASKS: `${folder}/*/tasks.ts`, ROWBEAT_APP: resolve(folder, 'app.ts') }
+  if (env.ROWBEAT_TASKS || env.ROWBEAT_APP || isElsewhere || !existsSync(resolve(EXAMPLES, 'app.ts')))
+    return {}
+  return { ROWBEAT_TASKS: `${EXAMPLES}/*/tasks.ts`, ROWBEAT_APP: resolve(EXAMPLES, 'app.ts') }
+}
+
+/** A word behind a family that is none of its commands is told so, not taken for an argument of the one it falls back on. */
+export function refuseStrangers(family: Command): Command {
+  return family.hook('preSubcommand', ({ args: [word], commands }) => {
+    if (word !== undefined && !word.startsWith('-') && !commands.some((one) => one.name() === word))
+      family.error(
+        `error: unknown command '${word}'; known are ${commands.map((one) => one.name()).join(', ')}`,
+        { code: 'commander.unknownCommand', exitCode: 1 },
+      )
+  })
 }

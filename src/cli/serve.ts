@@ -9,11 +9,11 @@
  */
 import { shareEnvironment, type Config } from '../config.ts'
 import { createLogger } from '../log.ts'
-import { readConfigFile, type Given } from './config-file.ts'
+import type { Given } from './config-file.ts'
 import { findDatabase } from './database.ts'
 import { watchForEnd, type Ending } from './ending.ts'
 import { keepYoungSmall, settleMemory } from './memory.ts'
-import { readSettings, type Flags, type Settings } from './options.ts'
+import { readGiven, readSettings, type Flags, type Settings } from './options.ts'
 import { openJournal } from './start/journal.ts'
 import { joinSupervisor, type Go, type Link } from './start/link.ts'
 import { asRowbeatError, EXIT, exitCodeOf, say } from './words.ts'
@@ -117,8 +117,7 @@ async function finish(
 }
 
 async function supervisedSettings({ seat: { config } }: Link): Promise<Settings> {
-  const { given } = await readConfigFile(process.cwd())
-  return { config, given: given ?? { tasks: [], schedules: [] }, json: false }
+  return { config, given: await readGiven(config), json: false }
 }
 
 async function findPlace(config: Config, link: Link | null): Promise<Go> {

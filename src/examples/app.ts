@@ -11,8 +11,17 @@ import * as bookTables from './books/schema.ts'
 import { frontPage } from './front.ts'
 import { orderRoutes } from './orders/routes.ts'
 import * as orderTables from './orders/schema.ts'
-import { PUBLIC, sendPage, serveAssets } from './web/layout.ts'
+import { readRates } from './todo/access.ts'
+import { todoRoutes } from './todo/routes.ts'
+import * as todoTables from './todo/schema.ts'
+import { createTokens, findSecret } from './todo/tokens.ts'
+import { createPasswordKeeper } from './users/password.ts'
+import { userRoutes } from './users/routes.ts'
+import * as userTables from './users/schema.ts'
+import { originOf, PUBLIC, sendPage, serveAssets } from './web/layout.ts'
 import { answerError } from './web/refusal.ts'
+import { widgetRoutes } from './widgets/routes.ts'
+import * as widgetTables from './widgets/schema.ts'
 
 export interface ExampleOptions {
   rowbeat: Rowbeat
@@ -21,6 +30,7 @@ export interface ExampleOptions {
 
 /** Makes the examples' tables and mounts their pages. The connection closes with the app. */
 export async function routes(app: FastifyInstance, { rowbeat, databaseUrl }: ExampleOptions): Promise<void> {
+  const rates = readRates()
   await app.register(async (scope) => {
     const sql = postgres(databaseUrl, {
       max: 4,
@@ -31,7 +41,12 @@ export async function routes(app: FastifyInstance, { rowbeat, databaseUrl }: Exa
     scope.addHook('onClose', async () => await sql.end({ timeout: 5 }))
     await bookTables.prepare(sql)
     await orderTables.prepare(sql)
+    await userTables.prepare(sql)
+    await widgetTables.prepare(sql)
+    await todoTables.prepare(sql)
+    const tokens = createTokens(await findSecret(sql))
     const db = drizzle({ client: sql })
+    const passwords = createPasswordKeeper()
 
     scope.setErrorHandler(answerError)
     acceptForms(scope)
@@ -39,6 +54,9 @@ export async function routes(app: FastifyInstance, { rowbeat, databaseUrl }: Exa
     scope.get('/', PUBLIC, async (request, reply) => sendPage(reply, frontPage(originOf(request))))
     await scope.register(bookRoutes, { db, rowbeat })
     await scope.register(orderRoutes, { db, rowbeat })
+    await scope.register(widgetRoutes, { db, rowbeat })
+    await scope.register(userRoutes, { db, rowbeat, passwords })
+    await scope.register(todoRoutes, { db, rowbeat, passwords, tokens, rates })
   })
 }
 
@@ -49,8 +67,4 @@ function acceptForms(scope: FastifyInstance): void {
     { parseAs: 'string', bodyLimit: 10_000 },
     async (_: unknown, body: string) => Object.fromEntries(new URLSearchParams(body)),
   )
-}
-
-function originOf({ protocol, host }: { protocol: string; host: string }): string {
-  return `${protocol}://${host || 'localhost'}`
 }

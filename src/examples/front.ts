@@ -17,7 +17,7 @@ export function frontPage(origin: string): Page {
     body: html`
       <h1>Rowbeat is running</h1>
       <p class="lead">
-        Background tasks, durable results and schedules, on the Postgres you already run. Two small apps show
+        Background tasks, durable results and schedules, on the Postgres you already run. Four small apps show
         how it is used; their code is in <code>src/examples</code>.
       </p>
       <div class="cards">
@@ -30,6 +30,16 @@ export function frontPage(origin: string): Page {
           <h2>Orders</h2>
           <p>An order and the mail that confirms it, in one transaction: both happen, or neither.</p>
           <p><a class="button" href="/orders">Place an order</a></p>
+        </section>
+        <section class="sheet">
+          <h2>Widgets</h2>
+          <p>Add, count, rename: the tasks of Celery’s example for Django, on two queues.</p>
+          <p><a class="button" href="/widgets">Try widgets</a></p>
+        </section>
+        <section class="sheet">
+          <h2>To-do</h2>
+          <p>A REST API with owners, tokens, pages and throttling, whose log a worker writes.</p>
+          <p><a class="button" href="/todo">See the list</a></p>
         </section>
       </div>
       <section class="sheet" aria-labelledby="api">

@@ -128,7 +128,8 @@ port.on('message', (message: ToThread) => {
   state.toldAt = monotonicMs()
   if (message.kind === 'dump') return void dump(message.command)
   state.id = message.id
-  state.beat = message.beat
+  // What was told and not yet written stays to be written: an unchanged list is not told again.
+  state.beat = { ...message.beat, running: message.beat.running ?? state.beat?.running ?? null }
   state.lagMs = Math.max(state.lagMs, message.beat.loopLagMs)
   state.dirty ||= message.changed
   state.announced = message.announce

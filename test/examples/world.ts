@@ -4,13 +4,13 @@
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { SMTPServer } from 'smtp-server'
 import { routes } from '../../src/examples/app.ts'
-import { importBooks, sendImportReport } from '../../src/examples/books/tasks.ts'
-import { sendOrderConfirmationEmail } from '../../src/examples/orders/tasks.ts'
-import { createRowbeat, createWorker, type Rowbeat } from '../../src/index.ts'
+import { config } from '../../src/examples/rowbeat.config.ts'
+import { createRowbeat, createWorker, discoverTasks, type Rowbeat } from '../../src/index.ts'
 import { setup, type Bundle } from '../helpers/bundle.ts'
+import { ROOT } from '../helpers/process.ts'
 
 interface Owner {
   teardown(handler: () => unknown): unknown
@@ -27,7 +27,7 @@ export interface World extends Bundle {
 export async function setupExamples(t: Owner): Promise<World> {
   const bundle = await setup(t)
   process.env.DATABASE_URL = bundle.url
-  const rowbeat = createRowbeat({ databaseUrl: bundle.url })
+  const rowbeat = createRowbeat({ databaseUrl: bundle.url, routes: config.routes })
   const app = fastify()
   await routes(app, { rowbeat, databaseUrl: bundle.url })
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -38,8 +38,12 @@ export async function setupExamples(t: Owner): Promise<World> {
     await rowbeat.close()
   })
   const work = async (): Promise<void> => {
-    const tasks = [importBooks, sendImportReport, sendOrderConfirmationEmail]
-    const worker = createWorker({ databaseUrl: bundle.url, tasks })
+    const worker = createWorker({
+      databaseUrl: bundle.url,
+      tasks: await discoverTasks(['src/examples/*/tasks.ts'], ROOT),
+      queues: { default: 10, high: 10 },
+      routes: config.routes,
+    })
     await worker.start()
     ends.push(() => worker.stop({ grace: '5s' }))
   }
@@ -75,6 +79,25 @@ export async function setupMail(t: Owner, refuse?: number): Promise<{ mails: str
     await new Promise<void>((resolve) => server.close(resolve))
   })
   return { mails }
+}
+
+/** A call without a socket; `token` signs it. */
+export async function call(
+  app: FastifyInstance,
+  method: InjectOptions['method'],
+  url: string,
+  body?: unknown,
+  { token, headers }: { token?: string; headers?: Record<string, string> } = {},
+): Promise<{ status: number; headers: Record<string, unknown>; json: any; text: string }> {
+  const response = await app.inject({
+    method,
+    url,
+    payload: body as object,
+    headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+  })
+  const { statusCode: status, body: text } = response
+  const isJson = String(response.headers['content-type']).includes('json')
+  return { status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null }
 }
 
 /** A CSV file as a browser's form sends it. */

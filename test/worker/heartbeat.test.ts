@@ -114,6 +114,19 @@ t.test('a run that was claimed before is listed durably before it starts', { buf
   t.strictSame(listed, Array(20).fill(true))
 })
 
+t.test('a run that has ended is listed no more, whenever it ends', { buffered: true }, async (t) => {
+  const { url, sql } = await setup(t)
+  const ends = Promise.withResolvers<void>()
+  const held = task('test.held', {}, async () => await ends.promise)
+  const { rowbeat } = await startWorker(t, url, { tasks: [held] })
+  await rowbeat.enqueue(held, {})
+  await until('it is listed', async () => (await registry(sql))[0]!.running.length === 1)
+  ends.resolve()
+  await until('the list is empty', async () => (await registry(sql))[0]!.running.length === 0, {
+    timeout: 5000,
+  })
+})
+
 t.test('a heart that stops is replaced', { buffered: true }, async (t) => {
   const { url, sql, admin } = await setup(t)
   await startWorker(t, url, { name: 'w' })

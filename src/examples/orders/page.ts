@@ -2,6 +2,7 @@
  * The page of orders: a form, and the latest orders with what became of their mails. Addresses are shown in
  * part, because the page is open to everybody.
  */
+import { maskAddress } from '../web/email.ts'
 import { html } from '../web/html.ts'
 import type { Page } from '../web/layout.ts'
 
@@ -66,9 +67,4 @@ function orderTable(latest: readonly ShownOrder[]) {
       </tbody>
     </table>
   </div>`
-}
-
-export function maskAddress(email: string): string {
-  const at = email.lastIndexOf('@')
-  return `${email.slice(0, Math.min(at, 2))}…${email.slice(at)}`
 }

@@ -19,6 +19,8 @@ export interface Page {
 const ENTRIES = [
   ['/import', 'Import books'],
   ['/orders', 'Orders'],
+  ['/widgets', 'Widgets'],
+  ['/todo', 'To-do'],
 ] as const
 
 const POLICY = [
@@ -59,6 +61,11 @@ export function serveAssets(app: FastifyInstance): void {
       reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(content),
     )
   }
+}
+
+/** As who asks calls this server. */
+export function originOf({ protocol, host }: { protocol: string; host: string }): string {
+  return `${protocol}://${host || 'localhost'}`
 }
 
 function layout({ title, body, path, head }: Page): Html {
