@@ -3,11 +3,14 @@
  * the environment beats the defaults here. An unknown `ROWBEAT_` variable is refused at start, because a mistyped
  * setting that is silently ignored is found out much later, in production.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import ipaddr from 'ipaddr.js'
 import { durationMs } from './duration.ts'
 import { ConfigError } from './errors.ts'
+import { readText, SECRETS } from './secrets.ts'
 import { parseSize } from './size.ts'
 
 /** Environment variables as plain data. */
@@ -56,8 +59,33 @@ export interface Config {
   readonly prepare: boolean
   readonly adminEmail: string
   readonly adminPassword: string | null
+  /** What signs access tokens; null: a key that is made once and kept in the database. */
+  readonly secret: string | null
+  readonly rateLimits: RateLimits
+  /** Whose X-Forwarded-For is believed: addresses and networks; null: nobody's. */
+  readonly trustProxy: readonly string[] | null
   readonly smtpUrl: string | null
+  /** Whether workers know `rowbeat.http`, the task that calls an address. */
+  readonly httpTask: boolean
+  /** Hosts and networks that `rowbeat.http` and webhooks may call although they are private. */
+  readonly httpAllow: readonly string[]
+  /** http:// only to those. */
+  readonly httpHttpsOnly: boolean
 }
+
+/** Requests in a while that each key, each person, and each address without either may send; null: as many as they like. */
+export interface RateLimits {
+  readonly key: RequestRate | null
+  readonly user: RequestRate | null
+  readonly anonymous: RequestRate | null
+}
+
+export interface RequestRate {
+  readonly count: number
+  readonly perMs: number
+}
+
+export const NO_RATE_LIMITS: RateLimits = Object.freeze({ key: null, user: null, anonymous: null })
 
 export interface Autoscale {
   readonly max: number
@@ -89,6 +117,12 @@ const KNOWN = [
   'ROWBEAT_PREPARE',
   'ROWBEAT_ADMIN_EMAIL',
   'ROWBEAT_ADMIN_PASSWORD',
+  'ROWBEAT_HTTP_TASK',
+  'ROWBEAT_HTTP_ALLOW',
+  'ROWBEAT_HTTP_HTTPS_ONLY',
+  'ROWBEAT_SECRET',
+  'ROWBEAT_RATE_LIMIT',
+  'ROWBEAT_TRUST_PROXY',
 ] as const
 
 export const PROCESSES_MAX = 256
@@ -98,26 +132,23 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** This process's environment, with `.env` of the working directory under it. */
 export function readEnvironment(cwd: string = process.cwd()): Environment {
+  const { dotenv, own } = readLayers(cwd)
+  return { ...dotenv, ...own }
+}
+
+/** The two apart: for who has to say where a setting comes from. */
+export function readLayers(cwd: string = process.cwd()): { dotenv: Environment; own: Environment } {
   const file = resolve(cwd, '.env')
   // A folder of that name is some Python's, not ours.
   const isThere = statSync(file, { throwIfNoEntry: false })?.isFile()
-  return { ...(isThere ? parseEnv(readText(file)) : {}), ...process.env }
+  return { dotenv: isThere ? parseEnv(readText(file)) : {}, own: { ...process.env } }
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(
-      `${file} cannot be read (${(cause as Error).message}): make it readable for this user.`,
-      { cause },
-    )
-  }
-}
-
-/** Lets the user's own modules, which read process.env, see what `.env` and the command line said. */
+/** Lets the user's own modules, which read process.env, see what `.env`, files and the command line said; undefined is unset. */
 export function shareEnvironment(values: Environment): void {
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) process.env[name] = value
+  for (const [name, value] of Object.entries(values))
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
 }
 
 /** Reads the configuration; `flags` (from the command line) win. Throws ConfigError: one sentence, what and how to mend. */
@@ -143,7 +174,16 @@ export function readConfig(env: Environment, flags: Partial<Config> = {}): Confi
     prepare: oneOf(env, 'ROWBEAT_PREPARE', 'true', ['true', 'false']) === 'true',
     adminEmail: env.ROWBEAT_ADMIN_EMAIL || 'admin@localhost',
     adminPassword: env.ROWBEAT_ADMIN_PASSWORD || null,
+    secret: given(env, 'ROWBEAT_SECRET', checkSecret),
+    rateLimits: parseRateLimits(env.ROWBEAT_RATE_LIMIT || 'anonymous:120/m'),
+    trustProxy: given(env, 'ROWBEAT_TRUST_PROXY', parseProxies),
     smtpUrl: env.SMTP_URL || null,
+    httpTask: oneOf(env, 'ROWBEAT_HTTP_TASK', 'true', ['true', 'false']) === 'true',
+    httpAllow: (env.ROWBEAT_HTTP_ALLOW || '')
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter(Boolean),
+    httpHttpsOnly: oneOf(env, 'ROWBEAT_HTTP_HTTPS_ONLY', 'true', ['true', 'false']) === 'true',
     ...readWorking(env),
     ...defined,
     concurrency,
@@ -182,6 +222,46 @@ function readWorking(
     timeLimitMs: given(env, 'ROWBEAT_TIME_LIMIT', durationMs),
     softTimeLimitMs: given(env, 'ROWBEAT_SOFT_TIME_LIMIT', durationMs),
   }
+}
+
+export const SECRET_MIN = 32
+
+/** What is short, or the same few characters over again, is found by trying: who has a token can try at home. */
+export function checkSecret(text: string, what = 'ROWBEAT_SECRET'): string {
+  if (text.length >= SECRET_MIN && new Set(text).size >= 10) return text
+  throw new ConfigError(
+    `${what} must have at least ${SECRET_MIN} characters, 10 of them different: take what \`openssl rand -base64 32\` prints.`,
+  )
+}
+
+/** Words of Fastify's for networks that are near. */
+const NEAR = ['loopback', 'linklocal', 'uniquelocal']
+
+function parseProxies(text: string, what: string): readonly string[] {
+  const proxies = text.split(/[ ,]+/).filter(Boolean)
+  const isPlace = (one: string): boolean => NEAR.includes(one) || isIP(one) !== 0 || ipaddr.isValidCIDR(one)
+  const wrong = proxies.find((one) => !isPlace(one))
+  if (wrong === undefined) return proxies
+  throw new ConfigError(
+    `${what}: "${wrong}" is no address: write addresses and networks, as in "10.0.0.1,192.168.0.0/16", or ${NEAR.join(', ')}.`,
+  )
+}
+
+const SPANS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 }
+
+/** `key:1000/s,user:600/m,anonymous:120/m`, or `none`; who is not named has no limit. */
+export function parseRateLimits(text: string, what = 'ROWBEAT_RATE_LIMIT'): RateLimits {
+  const limits: Record<string, RequestRate | null> = { ...NO_RATE_LIMITS }
+  for (const part of text.trim() === 'none' ? [] : text.split(',').map((word) => word.trim())) {
+    const [, who = '', count = '', unit = ''] =
+      /^(key|user|anonymous):([1-9]\d{0,8})\/([smh])$/.exec(part) ?? []
+    if (who === '')
+      throw new ConfigError(
+        `${what}: "${part}" is not understood: write who and how many, as in "key:1000/s,user:600/m,anonymous:120/m", or "none".`,
+      )
+    limits[who] = { count: Number(count), perMs: SPANS[unit]! }
+  }
+  return limits as unknown as RateLimits
 }
 
 /** `20,2`: at most and at least so many; Celery's order, and `20` alone means from 1. */
@@ -224,7 +304,7 @@ export function parseQueues(text: string, concurrency: number): Record<string, n
 }
 
 function refuseUnknown(env: Environment): void {
-  const known: readonly string[] = KNOWN
+  const known: readonly string[] = [...KNOWN, ...SECRETS.map((name) => `${name}_FILE`)]
   const unknown = Object.keys(env).find((name) => name.startsWith('ROWBEAT_') && !known.includes(name))
   if (!unknown) return
   throw new ConfigError(
@@ -235,7 +315,9 @@ function refuseUnknown(env: Environment): void {
 /** DATABASE_URL, or the PG* variables libpq uses when PGHOST, PGSERVICE's siblings PGDATABASE or PGUSER are set. */
 function databaseUrl(env: Environment): string | null {
   if (env.DATABASE_URL) {
-    if (!/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
+    // Several hosts, which postgres.js takes, are no URL.
+    const isAddress = URL.canParse(env.DATABASE_URL) || /^[a-z]+:\/\/[^/[\]]*,/.test(env.DATABASE_URL)
+    if (!isAddress || !/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
       throw new ConfigError(
         'DATABASE_URL must begin with postgres:// or postgresql://, as in postgres://user:password@host:5432/database.',
       )

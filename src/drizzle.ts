@@ -17,5 +17,14 @@ export {
   workerSettings,
   workers,
 } from './db/schema/processes.ts'
-export { apiKeys, users } from './db/schema/access.ts'
+export {
+  apiKeys,
+  auditLog,
+  loginFailures,
+  refreshTokens,
+  secrets,
+  sessions,
+  users,
+} from './db/schema/access.ts'
 export { operations } from './db/schema/operations.ts'
+export { deliveries, webhookSecrets, webhooks } from './db/schema/webhooks.ts'

@@ -4,8 +4,8 @@
  *
  *   RowbeatError            code, message, cause, toJSON()
  *   ├─ ConfigError          RB_CONFIG_INVALID                      at start, never later
- *   ├─ DefinitionError      RB_TASK_DUPLICATE  RB_TASK_UNKNOWN  RB_TASK_INVALID
- *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE  RB_QUEUE_UNKNOWN   nothing was written
+ *   ├─ DefinitionError      RB_TASK_DUPLICATE  RB_TASK_UNKNOWN  RB_TASK_INVALID  RB_TASK_NOT_FOUND
+ *   ├─ EnqueueError         RB_INPUT_INVALID  RB_OPTION_INVALID  RB_RUN_DUPLICATE  RB_INPUT_TOO_LARGE  RB_QUEUE_UNKNOWN  RB_IDEMPOTENCY_REUSED   nothing was written
  *   ├─ ScheduleError        RB_SCHEDULE_INVALID  RB_SCHEDULE_NOT_FOUND  RB_SCHEDULE_DUPLICATE  RB_SCHEDULE_CHANGED
  *   │                       RB_SCHEDULE_UNDECLARED   nothing was written
  *   ├─ RunError             what a result carries: rebuilt from the row as data
@@ -19,10 +19,14 @@
  *   ├─ IsolateLost          RB_WORKER_LOST        the thread or process of an isolated run died
  *   ├─ ControlError         RB_CONTROL_INVALID  RB_WORKER_NOT_FOUND  RB_COMMAND_NOT_FOUND   nothing was written
  *   ├─ QueueError           RB_QUEUE_INVALID  RB_QUEUE_NOT_FOUND  RB_QUEUE_IN_USE  RB_QUEUE_PAUSED   nothing was written
- *   ├─ AccessError          RB_KEY_MISSING  RB_KEY_INVALID  RB_SCOPE_MISSING
+ *   ├─ WebhookError         RB_WEBHOOK_INVALID  RB_WEBHOOK_NOT_FOUND  RB_WEBHOOK_DUPLICATE  RB_WEBHOOK_CHANGED   nothing was written
+ *   ├─ OutboundError        RB_OUTBOUND_REFUSED  RB_OUTBOUND_FAILED  RB_OUTBOUND_TIMEOUT  RB_OUTBOUND_STATUS   an address that a run called
+ *   ├─ AccessError          RB_KEY_MISSING  RB_KEY_INVALID  RB_TOKEN_INVALID  RB_SCOPE_MISSING  RB_LOGIN_INVALID  RB_LOGIN_BLOCKED  RB_RATE_LIMITED
+ *   │                       RB_ACCESS_INVALID  RB_KEY_NOT_FOUND  RB_USER_NOT_FOUND  RB_USER_DUPLICATE  RB_LAST_ADMIN
  *   └─ RequestError         RB_BODY_INVALID  RB_QUERY_INVALID  RB_ROUTE_UNKNOWN  RB_METHOD_NOT_ALLOWED
  *                           RB_PRECONDITION_MISSING  RB_STREAMS_FULL  RB_CLOSING
  *
+ * `rowbeat/client` throws ApiProblem, with the code of the API, and ApiUnreachable: src/client/call.ts.
  * Retry, Snooze and Discard are not errors: see tasks/signals.ts.
  */
 
@@ -106,9 +110,36 @@ export class QueueError extends RowbeatError {
   }
 }
 
+/** A webhook that is refused, unknown, or was changed by somebody else in the meantime. `faults` has one entry per wrong place. */
+export class WebhookError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  constructor(code: string, message: string, faults: readonly Fault[] = [], options?: { cause?: unknown }) {
+    super(code, message, options)
+    this.faults = faults
+  }
+}
+
+/** An address that was not to be called, was not reached, or answered what was not wanted. */
+export class OutboundError extends RowbeatError {}
+
 export class ResultError extends RowbeatError {}
 export class StoreError extends RowbeatError {}
-export class AccessError extends RowbeatError {}
+
+/** Who asks may not, is not known, or asked too often: then `retryAfterMs` says when to come again. `faults` has one entry per wrong place. */
+export class AccessError extends RowbeatError {
+  readonly faults: readonly Fault[]
+  readonly retryAfterMs: number | null
+  constructor(
+    code: string,
+    message: string,
+    faults: readonly Fault[] = [],
+    { retryAfterMs = null, ...options }: { cause?: unknown; retryAfterMs?: number | null } = {},
+  ) {
+    super(code, message, options)
+    this.faults = faults
+    this.retryAfterMs = retryAfterMs
+  }
+}
 
 /** Why the signal of a run aborts when its soft time limit has passed; thrown on, it is what the try failed of. */
 export class SoftTimeLimit extends RowbeatError {

@@ -33,6 +33,8 @@ export interface KeyOptions {
   expiresAt?: string | null
   /** A key that exists already (from credentials.json); default a new one. */
   key?: string
+  /** Who makes it; default the database user. */
+  createdBy?: string
 }
 
 /** Stores a key and answers it: the only time its text is at hand, unless the caller brought it. */
@@ -40,7 +42,7 @@ export async function issueKey(
   db: Queryable,
   options: KeyOptions,
 ): Promise<{ id: string; key: string; prefix: string }> {
-  const { name, scopes, expiresAt = null, key = makeKey() } = options
+  const { name, scopes, expiresAt = null, key = makeKey(), createdBy = null } = options
   if (!looksLikeKey(key))
     throw new ConfigError('the API key must be "rb_" and 43 characters of base64url: let Rowbeat make one.')
   const unknown = scopes.find((scope) => !isScope(scope))
@@ -50,7 +52,11 @@ export async function issueKey(
     )
   }
   const prefix = key.slice(0, PREFIX_LENGTH)
-  return { id: await saveKey(db, { name, prefix, hash: hashKey(key), scopes, expiresAt }), key, prefix }
+  return {
+    id: await saveKey(db, { name, prefix, hash: hashKey(key), scopes, expiresAt, createdBy }),
+    key,
+    prefix,
+  }
 }
 
 /** Refuses the key everywhere within a second; false when it is unknown or revoked already. */

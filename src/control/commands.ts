@@ -6,7 +6,7 @@
 import { requireScope, type Caller, type Scope } from '../auth/scopes.ts'
 import { monotonicMs, sleep } from '../clock.ts'
 import { explainDatabaseError } from '../db/connect.ts'
-import type { Queryable } from '../db/handle.ts'
+import { toQueryable } from '../db/handle.ts'
 import {
   giveCommand,
   inspectRows,
@@ -15,6 +15,9 @@ import {
   type Inspected,
 } from '../db/statements/control.ts'
 import { ControlError } from '../errors.ts'
+import { findUnstorable } from '../json.ts'
+import type { Rowbeat } from '../queue/rowbeat.ts'
+import { acting } from './acting.ts'
 
 export type { CommandRecord, Inspected, Reply } from '../db/statements/control.ts'
 
@@ -76,7 +79,8 @@ export interface CommandControl {
   inspect(caller: Caller, what: string, workers?: readonly string[] | null): Promise<Inspected[]>
 }
 
-export function createCommandControl(db: Queryable): CommandControl {
+export function createCommandControl(rowbeat: Pick<Rowbeat, 'db'>): CommandControl {
+  const db = toQueryable(rowbeat.db)
   const find = async (id: string): Promise<CommandRecord> => {
     const record = await readCommand(db, id).catch(refuse)
     if (record) return record
@@ -88,8 +92,16 @@ export function createCommandControl(db: Queryable): CommandControl {
   return Object.freeze({
     async control(caller: Caller, { command, args = {}, workers = null, timeoutMs }: CommandRequest) {
       requireScope(caller, scopeOf(command))
+      refuseUnstorable({ command, args, workers })
       const until = monotonicMs() + (timeoutMs ?? TIMEOUT_MS)
-      const id = await giveCommand(db, command, args, workers).catch(refuse)
+      // What only looks leaves no mark.
+      const id = await (
+        HARMLESS.includes(command)
+          ? giveCommand(db, command, args, workers)
+          : acting(rowbeat.db, caller, { action: `control.${command}` }, (inside) =>
+              giveCommand(inside.db, command, args, workers),
+            )
+      ).catch(refuse)
       let record = await find(id)
       for (let ms = LOOK_MS; record.awaited.length > 0; ms = Math.min(LOOK_MAX_MS, ms * 1.5)) {
         const left = until - monotonicMs()
@@ -105,6 +117,7 @@ export function createCommandControl(db: Queryable): CommandControl {
     },
     async inspect(caller: Caller, what: string, workers: readonly string[] | null = null) {
       requireScope(caller, 'workers:read')
+      refuseUnstorable({ what, workers })
       return await inspectRows(db, what, workers).catch(refuse)
     },
   })
@@ -112,6 +125,12 @@ export function createCommandControl(db: Queryable): CommandControl {
 
 function scopeOf(command: string): Scope {
   return HARMLESS.includes(command) ? 'workers:read' : 'workers:write'
+}
+
+/** Throws RB_CONTROL_INVALID for what PostgreSQL cannot be told. */
+function refuseUnstorable(asked: Readonly<Record<string, unknown>>): void {
+  const fault = findUnstorable(asked, '')
+  if (fault) throw new ControlError('RB_CONTROL_INVALID', `${fault.pointer} ${fault.detail}.`, [fault])
 }
 
 /** What the functions in SQL refuse, as an error with a pointer to the place. */

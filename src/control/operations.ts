@@ -7,6 +7,7 @@ import { toQueryable } from '../db/handle.ts'
 import { listOperations, type OperationQuery } from '../db/statements/operations.ts'
 import { beginOperation, haltOperation, readDocument, type OperationDocument } from '../queue/operation.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
+import { acting } from './acting.ts'
 import type { RunControl } from './runs.ts'
 
 /** As REST takes it; what is wrong with it the database says. */
@@ -40,7 +41,11 @@ export function createOperationControl(rowbeat: Rowbeat, runs: RunControl): Oper
       requireScope(caller, 'runs:write')
       if (options.input !== undefined && typeof filter.task === 'string')
         await runs.checkInput(filter.task, options.input)
-      return await readDocument(db, await beginOperation(db, kind, filter, options, caller.name))
+      const reason = typeof options.reason === 'string' ? options.reason : null
+      const id = await acting(rowbeat.db, caller, { reason }, (inside) =>
+        beginOperation(inside.db, kind, filter, options, caller.name),
+      )
+      return await readDocument(db, id)
     },
     async read(caller: Caller, id: string) {
       requireScope(caller, 'runs:read')
@@ -56,7 +61,7 @@ export function createOperationControl(rowbeat: Rowbeat, runs: RunControl): Oper
     },
     async stop(caller: Caller, id: string) {
       requireScope(caller, 'runs:write')
-      await haltOperation(db, id)
+      await acting(rowbeat.db, caller, { action: 'operation.stop' }, (inside) => haltOperation(inside.db, id))
       return await readDocument(db, id)
     },
   })

@@ -2,7 +2,18 @@
  * What may be said of a queue: the limits it is held to, and what its verbs take. Each is read strictly: every wrong place is
  * told at once, and a field that is not known is refused. One reading for REST, panel and command line.
  */
-import { duration, instant, integer, isObject, pattern, pointerStep, text, type Check } from '../check.ts'
+import {
+  check,
+  duration,
+  instant,
+  integer,
+  isObject,
+  objectSchema,
+  pattern,
+  pointerStep,
+  text,
+  type Check,
+} from '../check.ts'
 import type { QueueLimits } from '../db/statements/queue-edits.ts'
 import { parseDuration } from '../duration.ts'
 import { QueueError, type Fault } from '../errors.ts'
@@ -10,15 +21,24 @@ import { findUnstorable } from '../json.ts'
 import { QUEUE_NAME } from '../tasks/options.ts'
 import { parseRate, RATE_WORDS } from '../tasks/rate.ts'
 
-const HOT_LIMIT = 5000
+/** The default. */
+export const HOT_LIMIT = 5000
 /** As the database reads it, which is a little stricter than a number may be written. */
 const STORED_RATE = /^\d{1,9}(\.\d{1,6})?(\/[smhd])?$/
 
-const rate: Check = (value) => {
-  const written = typeof value === 'number' ? String(value) : value
-  const isStorable = typeof written === 'string' && STORED_RATE.test(written) && parseRate(written) !== null
-  return isStorable ? null : `must be ${RATE_WORDS}`
-}
+const rate = check(
+  {
+    anyOf: [
+      { type: 'string', pattern: STORED_RATE.source },
+      { type: 'number', exclusiveMinimum: 0, maximum: 999_999_999 },
+    ],
+  },
+  (value) => {
+    const written = typeof value === 'number' ? String(value) : value
+    const isStorable = typeof written === 'string' && STORED_RATE.test(written) && parseRate(written) !== null
+    return isStorable ? null : `must be ${RATE_WORDS}`
+  },
+)
 
 const LIMITS: Readonly<Record<keyof QueueLimits, Check>> = {
   concurrency: integer(1, 1_000_000),
@@ -26,6 +46,7 @@ const LIMITS: Readonly<Record<keyof QueueLimits, Check>> = {
   rate_burst: integer(1, 1_000_000),
   hot_limit: integer(0, 1_000_000),
 }
+export const LIMITS_BODY = objectSchema(LIMITS)
 const BURST_ALONE: Fault = { pointer: '/rate_burst', detail: 'needs a rate beside it' }
 
 /** All limits of a queue: what is left out or null is no limit, and the default for `hot_limit`. */
@@ -63,14 +84,19 @@ export interface QueuePause {
   until: string | number | null
 }
 
-const ahead: Check = (value) =>
-  duration(value) ??
-  (parseDuration(value)! > 0 && parseDuration(value)! <= 3_155_760_000_000
-    ? null
-    : 'must be longer than 0, at most 100 years')
+const ahead = check(
+  duration.schema,
+  (value) =>
+    duration(value) ??
+    (parseDuration(value)! > 0 && parseDuration(value)! <= 3_155_760_000_000
+      ? null
+      : 'must be longer than 0, at most 100 years'),
+)
+const PAUSE = { reason: text(500), resume_at: instant, for: ahead }
+export const QUEUE_PAUSE_BODY = objectSchema(PAUSE)
 
 export function readQueuePause(body: unknown): QueuePause {
-  const { reason = null, ...when } = readFields(body, { reason: text(500), resume_at: instant, for: ahead })
+  const { reason = null, ...when } = readFields(body, PAUSE)
   const [at, span] = [when.resume_at ?? null, when.for ?? null]
   if (at !== null && span !== null)
     throw refuseQueue([
@@ -82,18 +108,22 @@ export function readQueuePause(body: unknown): QueuePause {
   }
 }
 
-const throttle: Check = (value) =>
-  typeof value === 'number' && value > 0 && value <= 1_000_000
+const throttle = check({ type: 'number', minimum: 0.001, maximum: 1_000_000 }, (value) =>
+  typeof value === 'number' && value >= 0.001 && value <= 1_000_000
     ? null
-    : 'must be runs a second, above 0, at most 1000000'
+    : 'must be runs a second, from 0.001 to 1000000',
+)
 
 export interface Purge {
   reason?: string
   throttle?: number
 }
 
+const PURGE = { reason: text(500), throttle }
+export const PURGE_BODY = objectSchema(PURGE)
+
 export function readPurge(body: unknown): Purge {
-  return withoutNull(readFields(body, { reason: text(500), throttle }))
+  return withoutNull(readFields(body, PURGE))
 }
 
 export interface Move {
@@ -101,8 +131,11 @@ export interface Move {
   throttle?: number
 }
 
+const MOVE = { to: pattern(QUEUE_NAME), throttle }
+export const MOVE_BODY = objectSchema(MOVE, ['to'])
+
 export function readMove(body: unknown, from: string): Move {
-  const move = withoutNull(readFields(body, { to: pattern(QUEUE_NAME), throttle }))
+  const move = withoutNull(readFields(body, MOVE))
   if (move.to === undefined)
     throw refuseQueue([{ pointer: '/to', detail: 'is missing: name the queue they go to' }])
   if (move.to === from)

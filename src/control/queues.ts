@@ -7,7 +7,7 @@
  */
 import { requireScope, type Caller } from '../auth/scopes.ts'
 import { explainDatabaseError } from '../db/connect.ts'
-import { toQueryable } from '../db/handle.ts'
+import { toQueryable, type Queryable } from '../db/handle.ts'
 import {
   deleteQueue,
   drainQueue,
@@ -15,13 +15,16 @@ import {
   pauseQueue,
   resumeQueue,
   updateQueue,
+  type QueueLimits,
 } from '../db/statements/queue-edits.ts'
 import { listQueues, readQueue, type QueueDocument } from '../db/statements/queue-figures.ts'
 import { QueueError, RowbeatError } from '../errors.ts'
 import { beginOperation, readDocument, type OperationDocument } from '../queue/operation.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import { QUEUE_NAME } from '../tasks/options.ts'
+import { acting, type Deed } from './acting.ts'
 import {
+  HOT_LIMIT,
   readChanges,
   readLimits,
   refuseQueue,
@@ -57,6 +60,8 @@ export interface QueueControl {
 
 export function createQueueControl(rowbeat: Rowbeat): QueueControl {
   const db = toQueryable(rowbeat.db)
+  const act = async <T>(caller: Caller, deed: Deed, work: (db: Queryable) => Promise<T>): Promise<T> =>
+    await acting(rowbeat.db, caller, deed, (inside) => work(inside.db))
 
   const require = async (name: string): Promise<QueueDocument> => {
     const queue = QUEUE_NAME.test(name) ? await readQueue(db, name) : null
@@ -65,10 +70,13 @@ export function createQueueControl(rowbeat: Rowbeat): QueueControl {
   }
   /** Of a queue that is known, with a row from now on. */
   const change = async (
+    caller: Caller,
     name: string,
-    act: (queue: QueueDocument) => Promise<unknown>,
+    deed: Deed,
+    work: (db: Queryable, queue: QueueDocument) => Promise<unknown>,
   ): Promise<QueueDocument> => {
-    await act(await require(name))
+    const queue = await require(name)
+    await act(caller, deed, (inside) => work(inside, queue))
     return await require(name)
   }
 
@@ -86,58 +94,71 @@ export function createQueueControl(rowbeat: Rowbeat): QueueControl {
       if (!QUEUE_NAME.test(name))
         throw refuseQueue([{ pointer: '/name', detail: `must match ${QUEUE_NAME.source}` }])
       const limits = readLimits(body)
-      const isNew = await insertQueue(db, name)
-      await updateQueue(db, name, limits)
+      const isNew = await acting(rowbeat.db, caller, { action: 'queue.define' }, async (inside) => {
+        const made = await insertQueue(inside.db, name)
+        await updateQueue(inside.db, name, limits)
+        // A row without a limit is none of those that the triggers write down.
+        if (made && !hasLimits(limits))
+          await inside.note({ action: 'queue.define', targetKind: 'queue', target: name, after: { name } })
+        return made
+      })
       return { queue: await require(name), isNew }
     },
     async edit(caller, name, body) {
       requireScope(caller, 'queues:write')
-      return await change(name, async (queue) => {
+      return await change(caller, name, {}, async (inside, queue) => {
         const changes = readChanges(body, queue)
-        await insertQueue(db, name)
-        await updateQueue(db, name, changes)
+        await insertQueue(inside, name)
+        await updateQueue(inside, name, changes)
       })
     },
     async pause(caller, name, { reason, until }) {
       requireScope(caller, 'queues:write')
-      return await change(name, () => pauseQueue(db, name, reason, until))
+      const deed = { action: 'queue.pause', reason }
+      return await change(caller, name, deed, (inside) => pauseQueue(inside, name, reason, until))
     },
     async resume(caller, name) {
       requireScope(caller, 'queues:write')
-      return await change(name, () => resumeQueue(db, name))
+      return await change(caller, name, { action: 'queue.resume' }, (inside) => resumeQueue(inside, name))
     },
     async drain(caller, name) {
       requireScope(caller, 'queues:write')
-      return await change(name, () => drainQueue(db, name))
+      return await change(caller, name, { action: 'queue.drain' }, (inside) => drainQueue(inside, name))
     },
     async purge(caller, name, purge) {
       requireScope(caller, 'queues:write')
       await require(name)
-      return await readDocument(
-        db,
-        await beginOperation(db, 'purge', { queue: name }, { ...purge }, caller.name),
+      const id = await act(caller, { action: 'queue.purge', reason: purge.reason }, (inside) =>
+        beginOperation(inside, 'purge', { queue: name }, { ...purge }, caller.name),
       )
+      return await readDocument(db, id)
     },
     async move(caller, name, move) {
       requireScope(caller, 'queues:write')
       await require(name)
-      return await readDocument(
-        db,
-        await beginOperation(db, 'move', { queue: name }, { ...move }, caller.name),
+      const id = await act(caller, { action: 'queue.move' }, (inside) =>
+        beginOperation(inside, 'move', { queue: name }, { ...move }, caller.name),
       )
+      return await readDocument(db, id)
     },
     async remove(caller, name) {
       requireScope(caller, 'queues:write')
       const queue = await require(name)
-      if (await deleteQueue(db, name)) return queue
+      // What waits for a time of its own would not be lost, but would keep the queue in the list.
+      const isEmpty = Object.values(queue.waiting).every((count) => count === 0)
+      if (isEmpty && (await act(caller, {}, (inside) => deleteQueue(inside, name)))) return queue
       const { workers } = await require(name)
       const served = workers.map((worker) => worker.name).join(', ')
       const why = served
         ? `is served by ${served}: stop that first`
-        : 'has runs: purge it, or move them to another'
+        : 'has runs that wait or run: purge it, or move them to another'
       throw new QueueError('RB_QUEUE_IN_USE', `Queue "${name}" ${why}.`)
     },
   })
+}
+
+function hasLimits({ concurrency, rate, hot_limit }: QueueLimits): boolean {
+  return concurrency !== null || rate !== null || hot_limit !== HOT_LIMIT
 }
 
 function unknownQueue(name: string): QueueError {

@@ -2,13 +2,15 @@
  * One page of runs, newest first. Each place (queue, parked, results) is asked for a page of its own and they
  * are merged by id; the documents of what is left are read in a second statement. Where a place gave up
  * looking before it had a page, nothing older than where it stopped is sure: the look goes on from there, for
- * BUDGET_MS, and then the page is what there is, with a cursor for the rest.
+ * BUDGET_MS, and then the page is what there is, with a cursor for the rest. A look that may have to read
+ * large inputs begins with few rows and takes more as long as they are read fast.
  */
-import { monotonicMs } from '../clock.ts'
+import { monotonicMs, nowMs } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
-import { findRuns, readScanEnds, type RunFilter } from '../db/statements/list-runs.ts'
+import { findRuns, isDeepFilter, readScanEnds, SCANS, type RunFilter } from '../db/statements/list-runs.ts'
 import type { RunDocument, RunState } from '../results/run.ts'
 import { readDocuments } from './run-reader.ts'
+import { nextZone, zonesOf } from './run-zones.ts'
 
 export interface RunQuery extends RunFilter {
   states?: readonly RunState[]
@@ -22,23 +24,35 @@ export interface RunPage {
 }
 
 const BUDGET_MS = 250
+/** A look that took longer than this is followed by a smaller one, one that was faster by far by a larger one. */
+const LOOK_MS = 100
 
 export async function readRunPage(db: Queryable, { limit, ...filter }: RunQuery): Promise<RunPage> {
+  if (filter.states?.length === 0) return { items: [], before: null }
   const deadline = monotonicMs() + BUDGET_MS
+  const zones = zonesOf(filter, nowMs())
+  let size = isDeepFilter(filter) ? 0 : SCANS.length - 1
   const ids: string[] = []
-  let before: string | null = filter.before ?? null
-  do {
-    const found = await findIds(db, { ...filter, before: before ?? undefined }, limit - ids.length)
+  let zone = nextZone(zones, filter.before ?? null)
+  while (zone !== null) {
+    const began = monotonicMs()
+    const bounds = { before: zone.before ?? undefined, from: zone.from ?? undefined }
+    const found = await findIds(db, { ...filter, ...bounds }, limit - ids.length, SCANS[size]!)
+    const took = monotonicMs() - began
     ids.push(...found.ids)
-    before = found.before
-  } while (before !== null && ids.length < limit && monotonicMs() < deadline)
+    const end: string | null = found.before ?? zone.from
+    zone = end === null ? null : nextZone(zones, end)
+    if (ids.length >= limit || monotonicMs() >= deadline) break
+    if (took > LOOK_MS) size = Math.max(0, size - 1)
+    else if (took < LOOK_MS / 5) size = Math.min(SCANS.length - 1, size + 1)
+  }
   const documents = await readDocuments(db, ids)
   // A run may have moved on between the statements: one that no longer fits, or expired, is left out.
   const items = ids
     .map((id) => documents.get(id))
     .filter((run) => run !== undefined)
     .filter((run) => filter.states?.includes(run.state) ?? true)
-  return { items, before }
+  return { items, before: zone?.before ?? null }
 }
 
 /** Up to `limit` ids, and the id to go on below when there may be more. */
@@ -46,10 +60,11 @@ async function findIds(
   db: Queryable,
   filter: RunFilter,
   limit: number,
+  scan: number,
 ): Promise<{ ids: string[]; before: string | null }> {
-  const found = await findRuns(db, filter, limit + 1)
+  const found = await findRuns(db, filter, limit + 1, scan)
   const full = new Set(found.filter(({ rank }) => rank > limit).map(({ place }) => place))
-  const floor = (await readScanEnds(db, filter, full)).sort().at(-1) ?? null
+  const floor = (await readScanEnds(db, filter, full, scan)).sort().at(-1) ?? null
   const sure = found.map(({ id }) => id).filter((id) => floor === null || id >= floor)
   const ids = sure.slice(0, limit)
   return { ids, before: sure.length > limit ? ids.at(-1)! : floor }

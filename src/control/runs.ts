@@ -2,17 +2,20 @@
  * What may be done with runs, for REST, panel and command line alike: each verb checks the caller's scope,
  * then acts.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { mayDo, requireScope, type Caller } from '../auth/scopes.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { toQueryable } from '../db/handle.ts'
+import type { AuditNote } from '../db/statements/audit.ts'
 import { forgetRun } from '../db/statements/runs.ts'
 import { EnqueueError, ResultError } from '../errors.ts'
-import { checkInput } from '../queue/enqueue.ts'
+import { checkInput, createCoalescer, sendBodiesTold, type RunBody } from '../queue/enqueue.ts'
 import type { EnqueueOptions } from '../queue/options.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import type { RevokeOptions } from '../results/revoke.ts'
-import type { RunDocument } from '../results/run.ts'
+import { parseRun, type RunDocument } from '../results/run.ts'
 import type { RescheduleTime, RetryOptions } from '../results/verbs.ts'
+import { acting } from './acting.ts'
 import { readRunPage, type RunPage, type RunQuery } from './run-page.ts'
 import { createRunReads } from './run-reader.ts'
 import { createSchemaBook } from './schema-book.ts'
@@ -50,6 +53,7 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
   const db = toQueryable(rowbeat.db)
   const readOne = createRunReads(db)
   const checkBySchema = createSchemaBook(db)
+  const tell = createCoalescer((bodies) => sendBodiesTold(db, bodies))
 
   const require = async (id: string): Promise<RunDocument> => {
     const run = await readOne(id)
@@ -75,12 +79,10 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
       requireScope(caller, 'runs:write')
       const body = await rowbeat.prepare(task, input, options)
       if (!rowbeat.tasks.has(task)) await checkUnregistered(task, input)
-      const [sent] = await rowbeat.send([body])
-      const run = await require(sent!.id)
-      return {
-        run: sent!.created || mayDo(caller, 'runs:read') ? run : concealRun(run),
-        created: sent!.created,
-      }
+      const { id, created, run: text } = await tell(body)
+      const run = text === null ? await require(id) : parseRun(text)
+      if (!created && options.idempotencyKey !== undefined) refuseOther(run, body)
+      return { run: created || mayDo(caller, 'runs:read') ? run : concealRun(run), created }
     },
     async checkInput(task: string, input: unknown) {
       await checkInput(rowbeat.tasks.get(task), task, input)
@@ -105,7 +107,6 @@ function createVerbs(
   require: (id: string) => Promise<RunDocument>,
   checkUnregistered: (task: string, input: unknown) => Promise<void>,
 ): Pick<RunControl, 'revoke' | 'retry' | 'reschedule' | 'delete'> {
-  const db = toQueryable(rowbeat.db)
   /** Who may only write learns what became of the run, not what is in it. */
   const tell = async (caller: Caller, id: string): Promise<RunDocument> => {
     const run = await require(id)
@@ -114,7 +115,12 @@ function createVerbs(
   return {
     async revoke(caller, id, options) {
       requireScope(caller, 'runs:write')
-      await rowbeat.revoke(id, options)
+      const { reason = null } = options
+      const deed = { action: options.terminate ? 'run.terminate' : 'run.revoke', reason }
+      await acting(rowbeat.db, caller, deed, async (inside) => {
+        const state = await rowbeat.in(inside.tx).revoke(id, options)
+        await inside.note({ ...of(deed.action, id), after: { state } })
+      })
       return await tell(caller, id)
     },
     async retry(caller, id, options) {
@@ -123,17 +129,28 @@ function createVerbs(
         const { task } = await require(id)
         if (!rowbeat.tasks.has(task)) await checkUnregistered(task, options.input)
       }
-      const retried = await rowbeat.retry(id, options)
+      const retried = await acting(rowbeat.db, caller, {}, async (inside) => {
+        const handle = await rowbeat.in(inside.tx).retry(id, options)
+        await inside.note({ ...of('run.retry', id), after: { run: handle.id } })
+        return handle
+      })
       return { run: await tell(caller, retried.id), created: retried.created }
     },
     async reschedule(caller, id, time) {
       requireScope(caller, 'runs:write')
-      await rowbeat.reschedule(id, time)
+      await acting(rowbeat.db, caller, {}, async (inside) => {
+        await rowbeat.in(inside.tx).reschedule(id, time)
+        await inside.note({ ...of('run.reschedule', id), after: { ...time } })
+      })
       return await tell(caller, id)
     },
     async delete(caller, id) {
       requireScope(caller, 'runs:write')
-      const gone = await forgetRun(db, id).catch((error: unknown) => {
+      const gone = await acting(rowbeat.db, caller, {}, async (inside) => {
+        const isGone = await forgetRun(inside.db, id)
+        if (isGone) await inside.note(of('run.delete', id))
+        return isGone
+      }).catch((error: unknown) => {
         throw explainDatabaseError(error)
       })
       if (gone) return
@@ -144,6 +161,21 @@ function createVerbs(
       )
     },
   }
+}
+
+/** A client that sends another body with a key it has used has a fault that an answer in the first one's name would hide. */
+function refuseOther(run: RunDocument, { input = '{}' }: RunBody): void {
+  if (isDeepStrictEqual(run.input, JSON.parse(input))) return
+  throw new EnqueueError(
+    'RB_IDEMPOTENCY_REUSED',
+    'The idempotency key was used before with another input: send the first one again, or take a new key.',
+    [{ pointer: '/input', detail: 'is another than was sent with this idempotency key before' }],
+  )
+}
+
+/** What the audit log says of every verb on a run. */
+function of(action: string, target: string): Pick<AuditNote, 'action' | 'targetKind' | 'target'> {
+  return { action, targetKind: 'run', target }
 }
 
 /**

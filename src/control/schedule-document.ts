@@ -110,7 +110,7 @@ export function definitionOf(document: ScheduleDocument): ScheduleDefinition {
 export function isAnsweredOnly(key: string): boolean {
   return ANSWERED.includes(key)
 }
-const ANSWERED: readonly string[] = (
+export const ANSWERED: readonly string[] = (
   'id kind pause_reason resume_at failures origin edited_at version next_run_at last_run_at firings_total error ' +
   'created_at updated_at text'
 ).split(' ')

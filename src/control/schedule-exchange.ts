@@ -51,6 +51,7 @@ export async function importFile(
   db: Queryable,
   check: ScheduleCheck,
   { file, mode, nowMs }: { file: unknown; mode: ImportMode; nowMs: number },
+  save: (definitions: readonly object[], replace: boolean) => ReturnType<typeof importSchedules>,
 ): Promise<Imported> {
   const bodies = readFile(file)
   const { definitions, faults } = await readDefinitions(bodies, check, nowMs)
@@ -73,7 +74,7 @@ export async function importFile(
       `Nothing was imported: ${taken[0]!.pointer} ${taken[0]!.detail}.`,
       taken.slice(0, FAULTS_MAX),
     )
-  const outcomes = await importSchedules(db, definitions, mode === 'replace')
+  const outcomes = await save(definitions, mode === 'replace')
   const count = (one: ImportOutcome): number => outcomes.filter(({ outcome }) => outcome === one).length
   return { created: count('created'), replaced: count('replaced'), skipped: count('skipped') }
 }

@@ -7,9 +7,10 @@
  * fifty times a second can be edited.
  */
 import { mayDo, PROCESS, requireScope, type Caller } from '../auth/scopes.ts'
-import { toQueryable } from '../db/handle.ts'
+import { toQueryable, type Queryable } from '../db/handle.ts'
 import {
   deleteSchedule,
+  importSchedules,
   insertSchedule,
   pauseSchedule,
   resumeSchedule,
@@ -37,6 +38,7 @@ import { createAlmanac, type Bounds } from '../schedules/almanac.ts'
 import type { Preview } from '../schedules/preview.ts'
 import type { ScheduleSpec } from '../schedules/spec.ts'
 import { createRegistry } from '../tasks/registry.ts'
+import { acting, type Deed } from './acting.ts'
 import { backfill, listInstants, type Backfill, type Stretch } from './backfill.ts'
 import { concealRun, type RunControl, type RunRequest } from './runs.ts'
 import { createScheduleCheck } from './schedule-check.ts'
@@ -130,6 +132,9 @@ export interface ScheduleControl {
 const TRIES = 20
 const EVERYTHING = 10_000_000
 
+/** Null: no schedule has this id and version any more. */
+type Edit = (db: Queryable, id: string, version: number) => Promise<string | null>
+
 interface Found {
   schedule: ScheduleDocument
   /** The database's clock. */
@@ -154,14 +159,17 @@ export function createScheduleControl(
       throw changedSchedule(schedule.name, schedule.version)
     return { schedule, nowMs: row.nowMs }
   }
+  /** `judge` reads what is asked for by what the row says, and answers the statement that does it. */
   const change = async (
-    id: string,
-    match: Match,
-    act: (found: Found) => Promise<string | null>,
+    { caller, id, match, deed = {} }: { caller: Caller; id: string; match: Match; deed?: Deed },
+    judge: (found: Found) => Edit | Promise<Edit>,
   ): Promise<ScheduleDocument> => {
     for (let tries = 1; ; tries++) {
       const found = await require(id, match)
-      const row = await act(found)
+      const edit = await judge(found)
+      const row = await acting(rowbeat.db, caller, deed, (inside) =>
+        edit(inside.db, id, found.schedule.version),
+      )
       if (row !== null) return toDocument(row)
       if (tries === TRIES) throw changedSchedule(found.schedule.name, found.schedule.version)
     }
@@ -200,46 +208,56 @@ export function createScheduleControl(
     async create(caller, body) {
       requireScope(caller, 'schedules:write')
       const definition = await check.readWhole(body, await readClock(db))
-      return toDocument(await insertSchedule(db, definition))
+      return toDocument(
+        await acting(rowbeat.db, caller, {}, (inside) => insertSchedule(inside.db, definition)),
+      )
     },
     async replace(caller, id, body, match) {
       requireScope(caller, 'schedules:write')
-      return await change(id, match, async ({ schedule, nowMs }) => {
+      return await change({ caller, id, match }, async ({ nowMs }) => {
         const definition = await check.readDocument(body, nowMs)
-        return await updateSchedule(db, id, schedule.version, definition)
+        return (...row) => updateSchedule(...row, definition)
       })
     },
     async edit(caller, id, body, match) {
       requireScope(caller, 'schedules:write')
-      const edited = await change(id, match, async ({ schedule, nowMs }) => {
+      const edited = await change({ caller, id, match }, async ({ schedule, nowMs }) => {
         const changes = await check.readEdit(body, schedule, nowMs)
-        return await updateSchedule(db, id, schedule.version, changes)
+        return (...row) => updateSchedule(...row, changes)
       })
       return revealTo(caller, edited)
     },
     async delete(caller, id, match) {
       requireScope(caller, 'schedules:write')
-      const gone = await change(id, match, ({ schedule }) => deleteSchedule(db, id, schedule.version))
+      const gone = await change({ caller, id, match }, () => deleteSchedule)
       return revealTo(caller, gone)
     },
     async pause(caller, id, pause, match) {
       requireScope(caller, 'schedules:write')
-      const act = ({ schedule }: Found) => pauseSchedule(db, id, schedule.version, pause)
-      return revealTo(caller, await change(id, match, act))
+      const deed = { action: 'schedule.pause', reason: pause.reason }
+      const paused = await change(
+        { caller, id, match, deed },
+        () =>
+          (...row) =>
+            pauseSchedule(...row, pause),
+      )
+      return revealTo(caller, paused)
     },
     async resume(caller, id, match) {
       requireScope(caller, 'schedules:write')
-      const resumed = await change(id, match, async ({ schedule, nowMs }) => {
+      const deed = { action: 'schedule.resume' }
+      const resumed = await change({ caller, id, match, deed }, ({ schedule, nowMs }) => {
         if (!schedule.enabled) check.requireFuture(schedule, nowMs)
-        return await resumeSchedule(db, id, schedule.version)
+        return resumeSchedule
       })
       return revealTo(caller, resumed)
     },
     async revert(caller, id, match) {
       requireScope(caller, 'schedules:write')
-      const reverted = await change(id, match, async ({ schedule }) => {
+      const deed = { action: 'schedule.revert' }
+      const reverted = await change({ caller, id, match, deed }, ({ schedule }) => {
         if (schedule.origin !== 'code') throw undeclaredSchedule(schedule.name)
-        return await revertSchedule(db, id, schedule.version)
+        return revertSchedule
       })
       return revealTo(caller, reverted)
     },
@@ -258,7 +276,16 @@ export function createScheduleControl(
       const { task: _task, ...fields } = body.fields
       const input = isInputGiven ? { input: JSON.parse(body.input ?? '{}') as unknown } : {}
       const more = { ...fields, ...input }
-      const runId = await runSchedule(db, id, asOf, more).catch((error: { code?: string }) => {
+      const runId = await acting(rowbeat.db, caller, {}, async (inside) => {
+        const made = await runSchedule(inside.db, id, asOf, more)
+        await inside.note({
+          action: 'schedule.run',
+          targetKind: 'schedule',
+          target: id,
+          after: { run: made },
+        })
+        return made
+      }).catch((error: { code?: string }) => {
         throw error.code === 'P0002' ? unknownSchedule(id) : explainRefusal(error)
       })
       const run = await runs.read(PROCESS, runId)
@@ -268,7 +295,14 @@ export function createScheduleControl(
       requireScope(caller, 'schedules:write')
       const { schedule, nowMs } = await require(id, match)
       const timetable = almanac.timetable(read(schedule.schedule), boundsOf(schedule))
-      return await backfill(db, id, listInstants(timetable, stretch, nowMs), stretch.dryRun)
+      const instants = listInstants(timetable, stretch, nowMs)
+      if (stretch.dryRun) return await backfill(db, id, instants, true)
+      return await acting(rowbeat.db, caller, {}, async (inside) => {
+        const done = await backfill(inside.db, id, instants, false)
+        const after = { from: stretch.from, to: stretch.to, runs: done.items.length }
+        await inside.note({ action: 'schedule.backfill', targetKind: 'schedule', target: id, after })
+        return done
+      })
     },
     async firings(caller, id, { limit, ...query }) {
       requireScope(caller, 'schedules:read')
@@ -303,7 +337,10 @@ export function createScheduleControl(
     },
     async import(caller, file, mode) {
       requireScope(caller, 'schedules:write')
-      return await importFile(db, check, { file, mode, nowMs: await readClock(db) })
+      const nowMs = await readClock(db)
+      return await importFile(db, check, { file, mode, nowMs }, (definitions, replace) =>
+        acting(rowbeat.db, caller, {}, (inside) => importSchedules(inside.db, definitions, replace)),
+      )
     },
     async orphans(caller, declared) {
       requireScope(caller, 'schedules:read')

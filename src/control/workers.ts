@@ -7,6 +7,7 @@ import { explainDatabaseError } from '../db/connect.ts'
 import type { Queryable } from '../db/handle.ts'
 import { listWorkers, type WorkerDocument } from '../db/statements/control.ts'
 import { ControlError } from '../errors.ts'
+import { findUnstorable } from '../json.ts'
 
 export type { WorkerDocument } from '../db/statements/control.ts'
 
@@ -29,7 +30,7 @@ export function createWorkerControl(db: Queryable): WorkerControl {
     },
     async read(caller: Caller, name: string) {
       requireScope(caller, 'workers:read')
-      const [worker] = await list(name)
+      const [worker] = findUnstorable(name, '') ? [] : await list(name)
       if (worker) return worker
       throw new ControlError(
         'RB_WORKER_NOT_FOUND',

@@ -11,9 +11,16 @@ import { guard, guarded, guardOutside, type Life } from './guard.ts'
 
 export type Parameter = string | number | boolean | null
 
-/** What every statement takes first: a place to send SQL to, inside or outside a transaction. */
+/**
+ * What every statement takes first: a place to send SQL to, inside or outside a transaction. A statement that is rare, as one
+ * of very many shapes, is not kept prepared: a connection would keep them all.
+ */
 export interface Queryable {
-  query<Row extends object>(text: string, parameters?: readonly Parameter[]): Promise<Row[]>
+  query<Row extends object>(
+    text: string,
+    parameters?: readonly Parameter[],
+    options?: { isRare?: boolean },
+  ): Promise<Row[]>
 }
 
 /** postgres.js: `sql`, or the `sql` of `sql.begin`. */
@@ -48,7 +55,8 @@ export function toQueryable(handle: DatabaseHandle): Queryable {
   if (isPostgresJs(driver)) {
     // A client opened with prepare: false wins over this option, so it is right behind PgBouncer too.
     return {
-      query: async (text, parameters = []) => await driver.unsafe(text, [...parameters], { prepare: true }),
+      query: async (text, parameters = [], { isRare = false } = {}) =>
+        await driver.unsafe(text, [...parameters], { prepare: !isRare }),
     }
   }
   return { query: async (text, parameters = []) => (await driver.query(text, [...parameters])).rows }

@@ -24,16 +24,29 @@ export async function discoverModules(
   globs: readonly string[],
   cwd: string = process.cwd(),
 ): Promise<Discovered> {
+  const found: unknown[] = []
+  for (const file of await findModules(globs, cwd)) found.push(...(await importModule(file)))
+  return sortOut(found)
+}
+
+/** The files that the globs match below `cwd`, in order. */
+export async function findModules(globs: readonly string[], cwd: string = process.cwd()): Promise<string[]> {
   const files = new Set<string>()
   for (const pattern of globs) {
     const matches = glob(pattern, { cwd, exclude: (name) => String(name) === 'node_modules' })
     for await (const file of matches) files.add(resolve(cwd, file))
   }
-  const found: unknown[] = []
-  for (const file of [...files].sort()) {
-    const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>
-    for (const value of Object.values(exported)) found.push(...(Array.isArray(value) ? value : [value]))
-  }
+  return [...files].sort()
+}
+
+/** What a module exports, lists laid open. Throws what its import throws. */
+export async function importModule(file: string): Promise<unknown[]> {
+  const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+  return Object.values(exported).flatMap((value): unknown[] => (Array.isArray(value) ? value : [value]))
+}
+
+/** What of it is ours. Throws RB_TASK_DUPLICATE, RB_SCHEDULE_DUPLICATE, RB_QUEUE_INVALID. */
+export function sortOut(found: readonly unknown[]): Discovered {
   return {
     tasks: [...createRegistry(found.filter(isTask)).values()],
     schedules: listSchedules(found.filter(isSchedule)),

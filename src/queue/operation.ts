@@ -4,15 +4,17 @@
  *
  * What may be asked is checked by the database (drizzle/0006), since it is asked in SQL too; its words name the field.
  */
-import { isUuid } from '../check.ts'
+import { isObject, isUuid } from '../check.ts'
 import { monotonicMs, sleep } from '../clock.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import type { Queryable } from '../db/handle.ts'
 import { readOperation, startOperation, stopOperation } from '../db/statements/operations.ts'
+import { readClock } from '../db/statements/schedules.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import { OperationError, ResultError } from '../errors.ts'
 import { storableText } from '../json.ts'
 import type { RunState } from '../results/run.ts'
+import { describeFault, parseSearch } from '../results/search/search.ts'
 import { explainRefusal } from './enqueue.ts'
 
 export type OperationKind = 'revoke' | 'retry' | 'reschedule' | 'delete' | 'purge' | 'move'
@@ -29,6 +31,8 @@ export const OPERATION_STATES: readonly OperationState[] = ['running', 'done', '
 
 /** Which runs: those for which all of this holds. To mean all runs, say so: `{ all: true }`. */
 export interface OperationFilter {
+  /** A search, as in `state:failed input.user.id:42 created:>-1h`; times in it are those of the beginning. */
+  q?: string
   state?: RunState | readonly RunState[]
   reason?: string | readonly string[]
   task?: string
@@ -101,11 +105,35 @@ export async function beginOperation(
   options: unknown,
   by: string | null = null,
 ): Promise<string> {
-  return await startOperation(db, kind, textOf(filter, '/filter'), textOf(options, ''), by).catch(
-    (error: unknown) => {
-      throw explainOperation(error)
-    },
-  )
+  const asked = textOf(await readSearch(db, filter), '/filter')
+  return await startOperation(db, kind, asked, textOf(options, ''), by).catch((error: unknown) => {
+    throw explainOperation(error)
+  })
+}
+
+/** A search in a filter becomes what it means; SQL knows nothing of its words. */
+async function readSearch(db: Queryable, filter: unknown): Promise<unknown> {
+  if (!isObject(filter)) return filter
+  if ('where' in filter) throw refuseFilter('/where', 'is no part of a filter')
+  const { q, ...rest } = filter
+  if (typeof q !== 'string') return filter
+  const now = await readClock(db).catch((error: unknown) => {
+    throw explainDatabaseError(error)
+  })
+  const read = parseSearch(q, now)
+  if (!('search' in read)) throw refuseFilter('/q', read.faults.map(describeFault).join('; '))
+  const { states, where } = read.search
+  if (states === null && where.length === 0) return rest
+  const given = typeof rest.state === 'string' ? rest.state.split(',') : rest.state
+  const both = states?.filter((state) => !Array.isArray(given) || given.includes(state))
+  if (both?.length === 0) throw refuseFilter('/q', 'names no state that a run can be in')
+  return { ...rest, q, where, ...(both && { state: both }) }
+}
+
+function refuseFilter(pointer: string, detail: string): OperationError {
+  return new OperationError('RB_OPERATION_INVALID', `filter: ${pointer.slice(1)} ${detail}.`, [
+    { pointer: `/filter${pointer}`, detail },
+  ])
 }
 
 /** A filter or options in TypeScript's words -> those of SQL and REST. Dates become text by themselves. */

@@ -4,12 +4,14 @@
  * each refuses the same things in the same words, and every wrong place is told at once. null stands for the default.
  */
 import {
+  check,
   duration,
   flag,
   headers,
   instant,
   integer,
   isObject,
+  objectSchema,
   oneOf,
   pattern,
   pointerStep,
@@ -17,6 +19,7 @@ import {
   tags,
   text,
   type Check,
+  type Schema,
 } from '../check.ts'
 import { parseDuration } from '../duration.ts'
 import type { Fault } from '../errors.ts'
@@ -24,7 +27,7 @@ import { findUnstorable, storableText } from '../json.ts'
 import { QUEUE_NAME, TASK_NAME } from '../tasks/task.ts'
 import type { Almanac } from './almanac.ts'
 import { momentText } from './clocked.ts'
-import { readSpec, type ScheduleSpec } from './spec.ts'
+import { readSpec, SPEC_BODY, SPEC_CHANGES, type ScheduleSpec } from './spec.ts'
 
 export const OVERLAPS = ['allow', 'skip', 'buffer_one', 'cancel_other'] as const
 export const CATCH_UPS = ['skip', 'last', 'all'] as const
@@ -73,16 +76,20 @@ interface Field {
 
 const seconds = (value: unknown): number => parseDuration(value)! / 1000
 const span = (check: Check = duration): Field => ({ check, default: null, keep: seconds })
-const longerThanNothing: Check = (value) =>
-  duration(value) ?? (parseDuration(value) === 0 ? 'must be longer than nothing' : null)
+const longerThanNothing = check(
+  duration.schema,
+  (value) => duration(value) ?? (parseDuration(value) === 0 ? 'must be longer than nothing' : null),
+)
 const moment: Field = {
-  check: (value) => (momentText(value) === null ? instant('') : null),
+  check: check(instant.schema, (value) => (momentText(value) === null ? instant('') : null)),
   default: null,
   keep: momentText,
 }
 const count: Field = { check: integer(1, 2_147_483_647), default: null }
-const name: Check = (value) =>
-  text(200)(value) ?? ((value as string).trim() === '' ? 'must not be blank' : null)
+const name = check(
+  text(200).schema,
+  (value) => text(200)(value) ?? ((value as string).trim() === '' ? 'must not be blank' : null),
+)
 
 /** Every field but input and schedule; those without a default must be given. */
 const FIELDS: Readonly<Record<Exclude<keyof ScheduleDefinition, 'input' | 'schedule'>, Field>> = {
@@ -118,6 +125,23 @@ const NAMES: readonly string[] = [
   'schedule',
   ...Object.keys(FIELDS).filter((key) => !Object.hasOwn(MISSING, key)),
 ]
+const CHECKS = Object.fromEntries(Object.entries(FIELDS).map(([key, field]) => [key, field.check]))
+
+/** A whole definition, as it is made and replaced. */
+export const DEFINITION_BODY: Schema = {
+  title: 'ScheduleRequest',
+  ...objectSchema({ ...CHECKS, input: null, schedule: SPEC_BODY }, ['name', 'task', 'schedule']),
+}
+
+/** Only what changes. */
+export const CHANGES_BODY: Schema = objectSchema({
+  name,
+  task: pattern(TASK_NAME),
+  ...CHECKS,
+  input: null,
+  schedule: SPEC_CHANGES,
+})
+
 /** What GET answers and nobody writes. */
 const ANSWERED =
   'id kind next_run_at last_run_at firings_total failures pause_reason resume_at origin edited_at version error text created_at updated_at'

@@ -3,14 +3,14 @@
  * form, REST, SQL, code, import and the beat, so nothing is accepted by one of them that another cannot run. What it
  * answers is complete (each default is written out) and canonical (one spelling), so two specs are equal when their texts are.
  */
-import { isObject, oneOf, pointerStep } from '../check.ts'
+import { instant, integer, isObject, oneOf, pointerStep, type Schema } from '../check.ts'
 import type { Fault } from '../errors.ts'
 import type { Cadence } from './cadence.ts'
 import { createClocked, describeClocked, readClocked, type ClockedSpec } from './clocked.ts'
 import { createCrontabClock, readCrontab, type CrontabSpec } from './crontab.ts'
 import { describeCrontab } from './crontab-words.ts'
-import { createInterval, describeInterval, readInterval, type IntervalSpec } from './interval.ts'
-import { createSolar, describeSolar, readSolar, type SolarSpec } from './solar.ts'
+import { createInterval, describeInterval, PERIODS, readInterval, type IntervalSpec } from './interval.ts'
+import { createSolar, describeSolar, readSolar, SOLAR_EVENTS, type SolarSpec } from './solar.ts'
 import type { Zones } from './zone.ts'
 
 export type ScheduleSpec = CrontabSpec | IntervalSpec | SolarSpec | ClockedSpec
@@ -22,6 +22,50 @@ const FIELDS: Readonly<Record<ScheduleSpec['kind'], readonly string[]>> = {
   solar: ['event', 'latitude', 'longitude'],
   clocked: ['at'],
 }
+const crontabField: Schema = {
+  description: 'As in `*/15`, `1-5`, `mon,fri`; default `*`',
+  anyOf: [{ type: 'string' }, { type: 'number' }, { type: 'array', items: { type: 'number' } }],
+}
+/** The shape of each kind, for who reads the API's description; `readSpec` is stricter. */
+const SHAPES: Readonly<Record<ScheduleSpec['kind'], Schema>> = {
+  crontab: shapeOf('crontab', {
+    ...Object.fromEntries(FIELDS.crontab.slice(0, 5).map((name) => [name, crontabField])),
+    timezone: { type: 'string', description: 'An IANA name' },
+    mode: oneOf('celery', 'cron').schema,
+  }),
+  interval: shapeOf(
+    'interval',
+    { every: integer(1, Number.MAX_SAFE_INTEGER).schema, period: oneOf(...PERIODS).schema },
+    FIELDS.interval,
+  ),
+  solar: shapeOf(
+    'solar',
+    {
+      event: oneOf(...SOLAR_EVENTS).schema,
+      latitude: { type: 'number', minimum: -90, maximum: 90 },
+      longitude: { type: 'number', minimum: -180, maximum: 180 },
+    },
+    FIELDS.solar,
+  ),
+  clocked: shapeOf('clocked', { at: instant.schema }, FIELDS.clocked),
+}
+/** REST's `schedule` object. */
+export const SPEC_BODY: Schema = { title: 'Timing', oneOf: Object.values(SHAPES) }
+/** Some of it, for an edit: without a kind it changes the schedule that stands. */
+export const SPEC_CHANGES: Schema = {
+  anyOf: [SPEC_BODY, { type: 'object', properties: { kind: false } }],
+}
+
+function shapeOf(kind: string, properties: Schema, needed: readonly string[] = []): Schema {
+  return {
+    title: `Timing${kind.charAt(0).toUpperCase()}${kind.slice(1)}`,
+    type: 'object',
+    properties: { kind: { const: kind }, ...properties },
+    required: ['kind', ...needed],
+    additionalProperties: false,
+  }
+}
+
 /** Fields that Celery has and we have not, and what to do instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   relative: 'is not offered: an interval counts from its anchor; for round times of the clock use a crontab',

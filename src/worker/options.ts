@@ -5,6 +5,7 @@ import type { DatabaseHandle } from '../db/handle.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import type { OutboundOptions } from '../outbound/policy.ts'
 import { parseSize } from '../size.ts'
 import type { MiddlewareList } from '../tasks/middleware.ts'
 import type { QueueTree } from '../tasks/queue.ts'
@@ -55,6 +56,10 @@ export interface WorkerOptions {
   middleware?: MiddlewareList
   /** As createRowbeat has them: its patterns decide for runs enqueued by SQL and by schedules too. */
   routes?: Routes
+  /** What its runs of `rowbeat.http` and its webhooks may call beside public addresses: `{ allow: ['10.1.0.0/16'] }`. */
+  outbound?: OutboundOptions
+  /** false: it does not know `rowbeat.http`, the task that calls an address; default true. */
+  httpTask?: boolean
   /** Queues with limits of their own, over all workers: defineQueue(name, options). */
   queueDefinitions?: QueueTree
 }

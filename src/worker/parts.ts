@@ -4,9 +4,14 @@
  */
 import type { Dispatcher } from '../dispatcher/dispatcher.ts'
 import { createCleanupTask } from '../dispatcher/cleanup.ts'
+import type { Queryable } from '../db/handle.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import { ConfigError } from '../errors.ts'
+import { createHttpTask } from '../outbound/http-task.ts'
+import { readPolicy } from '../outbound/policy.ts'
 import { createRegistry, type Registry } from '../tasks/registry.ts'
+import type { Task } from '../tasks/task.ts'
+import { createWebhookTask } from '../webhooks/deliver.ts'
 import { createLane } from './engine.ts'
 import { createEvents, type RunEvents } from './events.ts'
 import { createFlusher, type Flusher } from './flusher.ts'
@@ -49,9 +54,9 @@ const NO_TASK =
 export function assemble(options: WorkerOptions, life: Life): Parts {
   const given = readOptions(options)
   const { name, base, keep } = given
-  const cleanup = createCleanupTask(options.databaseUrl, options.prepare ?? true, keep)
-  const registry = createRegistry([options.tasks, cleanup])
-  if (registry.size === 1) throw new ConfigError(NO_TASK)
+  const own = ownTasks(options, keep, () => pools.db)
+  const registry = createRegistry([options.tasks, own])
+  if (registry.size === own.length) throw new ConfigError(NO_TASK)
   const events = createEvents()
   if (options.logger) logEvents(events, options.logger)
   const tally = createTally({ events, maxRuns: given.maxRuns, maxMemory: given.maxMemory })
@@ -106,6 +111,16 @@ export function assemble(options: WorkerOptions, life: Life): Parts {
     for (const { job, pool } of dropped) performer.refuse(job, pool)
   })
   return { ...owned, recorder, lanes, standing, revocations }
+}
+
+/** What every worker brings along. */
+function ownTasks(options: WorkerOptions, keep: number, db: () => Queryable): Task[] {
+  const policy = readPolicy(options.outbound)
+  return [
+    createCleanupTask(options.databaseUrl, options.prepare ?? true, keep),
+    createWebhookTask({ db, policy }),
+    ...(options.httpTask === false ? [] : [createHttpTask(policy)]),
+  ]
 }
 
 type Owned = Omit<Parts, 'recorder' | 'lanes' | 'standing' | 'revocations'>

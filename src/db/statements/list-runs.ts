@@ -4,32 +4,47 @@
  * A page asks each place (queue, parked, results) by itself, with its own order and limit, and merges the
  * ids; the view would compute the state of every waiting row to find fifty finished ones. The states asked
  * for choose the places. A filter that no index of a place serves (queue, tag, a rare state) is looked for in
- * the newest SCAN_MAX rows only, so a page costs milliseconds whatever the table holds; `readScanEnds` then
+ * the newest `scan` rows only, so a page costs milliseconds whatever the table holds; `readScanEnds` then
  * tells how far the look went, and the next page goes on from there.
  */
-import type { Parameter, Queryable } from '../handle.ts'
+import type { Queryable } from '../handle.ts'
+import {
+  conditionSql,
+  createBinder,
+  isDeep,
+  mayHold,
+  needs,
+  type Binder,
+  type Family,
+  type RunCondition,
+} from './run-conditions.ts'
 
 export interface RunFilter {
   /** Only runs with a lower id. */
   before?: string
+  /** Only runs with this id or a higher one. */
+  from?: string
   states?: readonly string[]
   task?: string
   queue?: string
   tag?: string
+  /** What else must hold, all of it. */
+  where?: readonly RunCondition[]
 }
 
-/** Rows of one place that a page looks at before it gives up and says how far it came. */
+/** Rows of one place that a look goes through before it gives up and says how far it came. */
 export const SCAN_MAX = 20_000
+/** Sizes of looks: each is a prepared statement, so there are few. */
+export const SCANS = [125, 500, 2000, 8000, SCAN_MAX] as const
 
 /** graphile-worker's tables: the identifier in TASKS, `queue:task`, says what a row of JOBS is. */
 const JOBS = 'rowbeat_queue._private_jobs'
-const TASKS = 'rowbeat_queue._private_tasks'
 
 /** What live workers say they run. */
-const LISTED = `select (l->>'id')::uuid as id, w.pools
+const LISTED = `select (l->>'id')::uuid as id, w.pools, w.name as worker, (l->>'started_at')::timestamptz as started_at, (l->>'attempt')::integer as attempt
   from rowbeat.workers w cross join lateral jsonb_array_elements(w.running) l`
 
-/** Sizes of pages that are asked for: each is a prepared statement, so there are few. */
+/** Sizes of pages that are asked for. */
 const SIZES = [51, 101, 201, 501]
 
 /** An id that a page found, the place that had it, and its number there, from 1. */
@@ -39,22 +54,33 @@ export interface FoundRun {
   rank: number
 }
 
+/** True when the filter reads what may be large, so that a look should begin with few rows. */
+export function isDeepFilter({ where = [] }: RunFilter): boolean {
+  return where.some(isDeep)
+}
+
 /**
  * The newest `limit` ids (or a few more) of each place that pass the filter, newest first over all places.
  */
-export async function findRuns(db: Queryable, filter: RunFilter, limit: number): Promise<FoundRun[]> {
+export async function findRuns(
+  db: Queryable,
+  filter: RunFilter,
+  limit: number,
+  scan: number = SCAN_MAX,
+): Promise<FoundRun[]> {
   const size = SIZES.find((candidate) => candidate >= limit) ?? limit
   const bind = createBinder()
   const branches = choosePlaces(filter).map((place) => {
-    const source = place.source(filter, bind)
+    const source = sourceOf(place, filter, scan, bind)
     const where = whereClause(place.rest(filter, bind))
-    return `(select id, '${place.name}' as place from (${source}) x${where} order by id desc limit ${size})`
+    return `(select x.id, '${place.name}' as place from (${source}) x${joinsOf(place, filter)}${where} order by x.id desc limit ${size})`
   })
   if (branches.length === 0) return []
   const rows = await db.query<{ id: string; place: string }>(
     `/* find_runs */
 select id::text as id, place from (${branches.join('\nunion all\n')}) f order by f.id desc`,
     bind.parameters,
+    { isRare: isRare(filter) },
   )
   const ranks = new Map<string, number>()
   return rows.map(({ id, place }) => {
@@ -72,18 +98,20 @@ export async function readScanEnds(
   db: Queryable,
   filter: RunFilter,
   except: ReadonlySet<string>,
+  scan: number = SCAN_MAX,
 ): Promise<string[]> {
   const bind = createBinder()
   const branches = choosePlaces(filter)
     .filter((place) => !except.has(place.name) && place.rest(filter, createBinder()).length > 0)
     .map(
       (place) =>
-        `(select id from (${place.source(filter, bind)}) x order by id desc offset ${SCAN_MAX - 1} limit 1)`,
+        `(select x.id from (${sourceOf(place, filter, scan, bind)}) x order by x.id desc offset ${scan - 1} limit 1)`,
     )
   if (branches.length === 0) return []
   const rows = await db.query<{ id: string }>(
     `/* read_scan_ends */ select id::text as id from (${branches.join('\nunion all\n')}) f`,
     bind.parameters,
+    { isRare: isRare(filter) },
   )
   return rows.map((row) => row.id)
 }
@@ -109,25 +137,27 @@ export async function readRunningIds(db: Queryable): Promise<string[]> {
   return rows.map((row) => row.id)
 }
 
-interface Binder {
-  (value: Parameter): string
-  readonly parameters: Parameter[]
-}
-
-function createBinder(): Binder {
-  const parameters: Parameter[] = []
-  return Object.assign((value: Parameter) => `$${parameters.push(value)}`, { parameters })
+/** There are as many shapes of a search as people think of: none is worth being kept prepared. */
+function isRare({ where = [] }: RunFilter): boolean {
+  return where.length > 0
 }
 
 interface Place {
   name: string
-  /** Rows by an index, newest first, at most SCAN_MAX. */
+  family: Family
+  /** Rows by an index, newest first, without their number's limit. */
   source(filter: RunFilter, bind: Binder): string
   /** The conditions that are left, on `x`. */
   rest(filter: RunFilter, bind: Binder): string[]
 }
 
-function choosePlaces({ states }: RunFilter): Place[] {
+/** At most `scan` rows, newest first. */
+function sourceOf(place: Place, filter: RunFilter, scan: number, bind: Binder): string {
+  return `${place.source(filter, bind)} order by 1 desc limit ${scan}`
+}
+
+function choosePlaces(filter: RunFilter): Place[] {
+  const { states, where = [] } = filter
   const has = (state: string): boolean => !states || states.includes(state)
   const places: Place[] = []
   if (has('PENDING') && has('STARTED') && has('PROGRESS')) places.push(queued)
@@ -137,24 +167,59 @@ function choosePlaces({ states }: RunFilter): Place[] {
   }
   if (has('PENDING') || has('SCHEDULED') || has('RETRY')) places.push(parked)
   if (has('SUCCESS') || has('FAILURE') || has('REVOKED')) places.push(results)
-  return places
+  return places.filter(({ family }) => where.every((condition) => mayHold(family, condition)))
+}
+
+/** What conditions need beside the row: `v.p`, its payload, and `r`, what workers list of it. */
+function joinsOf(place: Place, filter: RunFilter): string {
+  const { family, name } = place
+  const needed = conditionsOf(filter).map((condition) => needs(family, condition))
+  const payload = needed.some((need) => need.payload)
+    ? ' cross join lateral (select x.payload::jsonb as p offset 0) v'
+    : ''
+  if (!needed.some((need) => need.list)) return payload
+  return name === 'running'
+    ? `${payload} cross join lateral (select x.worker, x.started_at, x.attempt) r`
+    : `${payload} left join (${LISTED}) r on r.id = x.id and x.locked_by = any (r.pools)`
+}
+
+/** All that is asked beside states and place in time, the short forms too. */
+function conditionsOf({ task, queue, tag, where = [] }: RunFilter): RunCondition[] {
+  const is = (field: 'task' | 'queue' | 'tag', value: string | undefined): RunCondition[] =>
+    value === undefined ? [] : [{ field, compare: 'is', values: [value] }]
+  return [...is('task', task), ...is('queue', queue), ...is('tag', tag), ...where]
+}
+
+/** The one task whose runs an index lists. */
+function taskOf(filter: RunFilter): RunCondition | undefined {
+  return conditionsOf(filter).find(
+    ({ field, compare, values, isNot }) =>
+      field === 'task' && compare === 'is' && values.length === 1 && !isNot,
+  )
+}
+
+function restOf(family: Family, filter: RunFilter, bind: Binder, served?: RunCondition): string[] {
+  const same = (condition: RunCondition): boolean =>
+    served !== undefined && JSON.stringify(condition) === JSON.stringify(served)
+  return conditionsOf(filter)
+    .filter((condition) => !same(condition))
+    .map((condition) => conditionSql(family, condition, bind))
 }
 
 const queued: Place = {
   name: 'queued',
+  family: 'jobs',
   source: (filter, bind) =>
-    `select j.key::uuid as id, j.task_id, j.payload from ${JOBS} j${whereClause(
-      beforeCondition(filter, 'j.key::uuid', bind),
-    )} order by j.key::uuid desc limit ${SCAN_MAX}`,
-  rest: (filter, bind) => [
-    ...identifierCondition(filter, 'x.task_id', bind),
-    ...(filter.tag === undefined ? [] : [payloadHasTag('x', bind(filter.tag))]),
-  ],
+    `select j.key::uuid as id, j.task_id, j.payload, j.priority, j.created_at, j.run_at, j.locked_by from ${JOBS} j${whereClause(
+      rangeConditions(filter, 'j.key::uuid', bind),
+    )}`,
+  rest: (filter, bind) => restOf('jobs', filter, bind),
 }
 
 /** Claimed and not yet started is PENDING too, so what waits is what no worker lists. */
 const waiting: Place = {
   name: 'waiting',
+  family: 'jobs',
   source: queued.source,
   rest: (filter, bind) => [
     `x.id <> all (array(select l.id from (${LISTED}) l))`,
@@ -165,18 +230,17 @@ const waiting: Place = {
 /** Few rows: the workers' lists name them, and the index on the run id finds each. */
 const running: Place = {
   name: 'running',
+  family: 'jobs',
   source(filter, bind) {
     const reported = 'exists (select from rowbeat.progress g where g.run_id = r.id)'
     const both = filter.states!.includes('STARTED') && filter.states!.includes('PROGRESS')
-    return `select r.id from (${LISTED}) r
+    return `select r.id, j.task_id, j.payload, j.priority, j.created_at, j.run_at, r.worker, r.started_at, r.attempt from (${LISTED}) r
       join ${JOBS} j on j.key::uuid = r.id and j.locked_by = any (r.pools)${whereClause([
-        ...beforeCondition(filter, 'r.id', bind),
+        ...rangeConditions(filter, 'r.id', bind),
         ...(both ? [] : [filter.states!.includes('PROGRESS') ? reported : `not ${reported}`]),
-        ...identifierCondition(filter, 'j.task_id', bind),
-        ...(filter.tag === undefined ? [] : [payloadHasTag('j', bind(filter.tag))]),
       ])}`
   },
-  rest: () => [],
+  rest: (filter, bind) => restOf('jobs', filter, bind),
 }
 
 const PARKED_REASONS: Record<string, readonly string[]> = {
@@ -187,18 +251,17 @@ const PARKED_REASONS: Record<string, readonly string[]> = {
 
 const parked: Place = {
   name: 'parked',
+  family: 'parked',
   source: (filter, bind) =>
-    newest('rowbeat.parked', 'id, queue, reason, payload', [
-      ...beforeCondition(filter, 'id', bind),
-      ...taskCondition(filter, bind),
-    ]),
+    `select x.id, x.task, x.queue, x.reason, x.priority, x.payload, x.created_at, x.release_at from rowbeat.parked x${whereClause(
+      [...rangeConditions(filter, 'x.id', bind), ...indexedTask('parked', filter, bind)],
+    )}`,
   rest(filter, bind) {
     const kinds = Object.keys(PARKED_REASONS).filter((state) => filter.states?.includes(state) ?? true)
     const reasons = kinds.flatMap((state) => PARKED_REASONS[state]!.map((reason) => `'${reason}'`))
     return [
-      ...(kinds.length === 3 ? [] : [`reason in (${reasons.join(', ')})`]),
-      ...(filter.queue === undefined ? [] : [`queue = ${bind(filter.queue)}::text`]),
-      ...(filter.tag === undefined ? [] : [payloadHasTag('x', bind(filter.tag))]),
+      ...(kinds.length === 3 ? [] : [`x.reason in (${reasons.join(', ')})`]),
+      ...restOf('parked', filter, bind, taskOf(filter)),
     ]
   },
 }
@@ -214,48 +277,33 @@ const onlyFailures = (filter: RunFilter): boolean => finishedStates(filter).join
 
 const results: Place = {
   name: 'results',
+  family: 'results',
   source: (filter, bind) =>
-    newest('rowbeat.results', 'id, task, queue, state, tags', [
-      ...beforeCondition(filter, 'id', bind),
-      ...(onlyFailures(filter) ? [`state = 'FAILURE'`] : taskCondition(filter, bind)),
-    ]),
+    `select x.* from rowbeat.results x${whereClause([
+      ...rangeConditions(filter, 'x.id', bind),
+      ...(onlyFailures(filter) ? [`x.state = 'FAILURE'`] : indexedTask('results', filter, bind)),
+    ])}`,
   rest(filter, bind) {
     const states = finishedStates(filter)
     const served = states.length === FINISHED.length || onlyFailures(filter)
     return [
-      ...(served ? [] : [`state in (${states.map((state) => `'${state}'`).join(', ')})`]),
-      ...(onlyFailures(filter) ? taskCondition(filter, bind) : []),
-      ...(filter.queue === undefined ? [] : [`queue = ${bind(filter.queue)}::text`]),
-      ...(filter.tag === undefined ? [] : [`tags @> array[${bind(filter.tag)}::text]`]),
+      ...(served ? [] : [`x.state in (${states.map((state) => `'${state}'`).join(', ')})`]),
+      ...restOf('results', filter, bind, onlyFailures(filter) ? undefined : taskOf(filter)),
     ]
   },
 }
 
-function taskCondition({ task }: RunFilter, bind: Binder): string[] {
-  return task === undefined ? [] : [`task = ${bind(task)}::text`]
+/** By equality with one value, so that the index is in order of the id. */
+function indexedTask(family: Family, filter: RunFilter, bind: Binder): string[] {
+  const task = taskOf(filter)
+  return task === undefined || family === 'jobs' ? [] : [`x.task = ${bind(String(task.values[0]))}::text`]
 }
 
-/** A job's identifier is `queue:task`; neither has a colon. */
-function identifierCondition({ task, queue }: RunFilter, column: string, bind: Binder): string[] {
-  const conditions = [
-    ...(queue === undefined ? [] : [`split_part(t.identifier, ':', 1) = ${bind(queue)}::text`]),
-    ...(task === undefined ? [] : [`split_part(t.identifier, ':', 2) = ${bind(task)}::text`]),
+function rangeConditions({ before, from }: RunFilter, column: string, bind: Binder): string[] {
+  return [
+    ...(before === undefined ? [] : [`${column} < ${bind(before)}::uuid`]),
+    ...(from === undefined ? [] : [`${column} >= ${bind(from)}::uuid`]),
   ]
-  return conditions.length === 0
-    ? []
-    : [`${column} = any (array(select t.id from ${TASKS} t${whereClause(conditions)}))`]
-}
-
-function payloadHasTag(alias: string, parameter: string): string {
-  return `${alias}.payload::jsonb->'tags' @> to_jsonb(${parameter}::text)`
-}
-
-function beforeCondition({ before }: RunFilter, column: string, bind: Binder): string[] {
-  return before === undefined ? [] : [`${column} < ${bind(before)}::uuid`]
-}
-
-function newest(table: string, columns: string, conditions: string[]): string {
-  return `select ${columns} from ${table}${whereClause(conditions)} order by id desc limit ${SCAN_MAX}`
 }
 
 function whereClause(conditions: readonly string[]): string {

@@ -8,7 +8,7 @@ const instant = (column: string): string =>
   `to_char(o.${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 /** JSON text of the operation `o`. A total is an estimate, so that only what is done is all of it. */
-const OPERATION_JSON = `json_build_object('id', o.id, 'kind', o.kind, 'filter', o.filter, 'options', o.options, 'state', o.state,
+const OPERATION_JSON = `json_build_object('id', o.id, 'kind', o.kind, 'filter', o.filter - 'where', 'options', o.options, 'state', o.state,
   'total', o.total, 'done', o.done, 'skipped', o.skipped, 'failed', o.failed,
   'percent', case when o.state = 'done' then 100 when o.total > 0 then least(99.9, round(100.0 * (o.done + o.skipped + o.failed) / o.total, 1)) end,
   'error', o.error, 'created_by', o.created_by, 'created_at', ${instant('created_at')}, 'started_at', ${instant('started_at')},
