@@ -21,6 +21,8 @@ export interface Answer {
   schema?: Schema
   /** Media type; default application/json. */
   type?: string
+  /** What it is by other media types, where it may be asked for in several. */
+  others?: Readonly<Record<string, Schema>>
   /** Names of headers beside those that every answer has. */
   headers?: readonly string[]
 }

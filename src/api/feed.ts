@@ -21,6 +21,8 @@ import { isFinished, parseRun, type RunDocument, type RunState } from '../result
 export interface News {
   json: string
   state: RunState
+  /** Another for every change. */
+  version: string
 }
 
 /** Is told null when the run is gone: forgotten, or expired. */
@@ -179,7 +181,8 @@ function compare(entries: Map<string, Entry>, id: string, text: string | null): 
   entry.text = digest
   entry.state = run.state
   if (isFinished(run.state)) entries.delete(id)
-  tell(entry, { json, state: run.state }, digestOf(json))
+  const told = digestOf(json)
+  tell(entry, { json, state: run.state, version: versionOf(run.state, told) }, told)
 }
 
 function tell(entry: Entry, news: News | null, digest: string): void {
@@ -190,6 +193,14 @@ function tell(entry: Entry, news: News | null, digest: string): void {
     follower(news)
   }
 }
+
+/** The news of a run as the caller has read it. */
+export function newsOf(run: RunDocument): News {
+  const json = JSON.stringify(run)
+  return { json, state: run.state, version: versionOf(run.state, digestOf(json)) }
+}
+
+const versionOf = (state: RunState, digest: string): string => `${state}.${digest.slice(0, 12)}`
 
 /** A run may carry a megabyte, and thousands may be watched: what was told is remembered by its digest. */
 function digestOf(text: string): string {

@@ -4,17 +4,21 @@
  * spelling of an address (%61, //, ?x=, ..;) gets past it: it either is the route, and is guarded, or it is
  * another.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Keyring } from '../auth/keyring.ts'
-import { requireScope, type Caller, type Scope } from '../auth/scopes.ts'
+import { placeOf } from '../auth/place.ts'
+import { requireScope, type Caller, type Origin, type Scope } from '../auth/scopes.ts'
 import { AccessError, InvariantError } from '../errors.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Spend } from './rate-limit.ts'
 
-/** `public`: anybody; `key`: any live key; a scope: a key that has it. */
+/** `public`: anybody; `key`: any live key, or person who signed in; a scope: one that has it. */
 export type Access = { auth: 'public' } | { auth: 'key' } | { auth: 'scope'; scope: Scope }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    rowbeat?: Access
+    /** `refuses`: the route is there to say that its methods are not taken. */
+    rowbeat?: Access & { endpoint?: Endpoint; refuses?: true }
   }
 }
 
@@ -22,16 +26,31 @@ const CALLER = Symbol('rowbeat.caller')
 type Guarded = FastifyRequest & { [CALLER]?: Caller }
 
 /** Guards every route that is registered in this scope from here on. */
-export function guard(app: FastifyInstance, keyring: Keyring): void {
+export function guard(app: FastifyInstance, keyring: Keyring, spend: Spend): void {
   app.addHook('onRoute', ({ method, url, config }) => {
     if (!config?.rowbeat)
       throw new InvariantError(`route ${String(method)} ${url} does not say who may call it`)
+    if (!config.rowbeat.endpoint && !config.rowbeat.refuses)
+      throw new InvariantError(`route ${String(method)} ${url} does not say what it takes and gives`)
   })
   app.decorateRequest(CALLER, undefined)
-  app.addHook('onRequest', async (request: Guarded) => {
+  const identify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
+    try {
+      return await keyring.identify(bearerOf(request))
+    } catch (error) {
+      if (error instanceof AccessError) spend('anonymous', `refused ${placeOf(request.ip)}`, reply)
+      throw error
+    }
+  }
+  app.addHook('onRequest', async (request: Guarded, reply) => {
     const access = request.routeOptions.config.rowbeat
-    if (access?.auth === 'public') return
-    const caller = await keyring.identify(bearerOf(request))
+    if (access?.auth === 'public') {
+      // Reading what is public costs little; what asks for tokens costs a statement.
+      if (request.method === 'POST') spend('anonymous', `public ${placeOf(request.ip)}`, reply)
+      return
+    }
+    const caller = await identify(request, reply)
+    if (caller.kind !== 'process') spend(caller.kind, caller.id, reply)
     if (access?.auth === 'scope') requireScope(caller, access.scope)
     else if (access?.auth !== 'key')
       throw new AccessError('RB_SCOPE_MISSING', 'Nobody may call this address.')
@@ -43,15 +62,20 @@ export function guard(app: FastifyInstance, keyring: Keyring): void {
 export function callerOf(request: FastifyRequest): Caller {
   const caller = (request as Guarded)[CALLER]
   if (!caller) throw new InvariantError('a public route asked who its caller is')
-  return caller
+  return { ...caller, origin: originOf(request) }
 }
 
-/** The key of `Authorization: Bearer <key>`. Throws RB_KEY_MISSING. */
+/** Where a request comes from, for the audit log and against who guesses. */
+export function originOf(request: FastifyRequest): Origin {
+  return { via: 'rest', requestId: request.id, address: request.ip }
+}
+
+/** The key or access token of `Authorization: Bearer <key>`. Throws RB_KEY_MISSING. */
 export function bearerOf(request: FastifyRequest): string {
   const match = /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? '')
   if (match) return match[1]!
   throw new AccessError(
     'RB_KEY_MISSING',
-    'This address needs an API key: send the header "Authorization: Bearer <key>".',
+    'This address needs an API key or an access token: send the header "Authorization: Bearer <key>".',
   )
 }

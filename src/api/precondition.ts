@@ -16,7 +16,7 @@ export async function requireMatch(request: FastifyRequest, look: () => Promise<
   await look()
   throw new RequestError(
     'RB_PRECONDITION_MISSING',
-    'The header If-Match is missing: send the ETag of the schedule as you read it, or * to change whatever is there.',
+    'The header If-Match is missing: send the ETag of what you read, or * to change whatever is there.',
   )
 }
 

@@ -21,24 +21,35 @@ export const PROBLEMS: Readonly<Record<string, Kind>> = {
   RB_REQUEST_INVALID: { status: 400, title: 'The request is not understood' },
   RB_KEY_MISSING: { status: 401, title: 'A key is needed' },
   RB_KEY_INVALID: { status: 401, title: 'The key is not accepted' },
+  RB_TOKEN_INVALID: { status: 401, title: 'The token is not accepted' },
+  RB_LOGIN_INVALID: { status: 401, title: 'The sign-in is not accepted' },
   RB_SCOPE_MISSING: { status: 403, title: 'The key may not do this' },
   RB_ROUTE_UNKNOWN: { status: 404, title: 'There is nothing at this address' },
   RB_RUN_NOT_FOUND: { status: 404, title: 'The run is unknown' },
+  RB_TASK_NOT_FOUND: { status: 404, title: 'The task is unknown' },
   RB_SCHEDULE_NOT_FOUND: { status: 404, title: 'The schedule is unknown' },
   RB_OPERATION_NOT_FOUND: { status: 404, title: 'The operation is unknown' },
   RB_WORKER_NOT_FOUND: { status: 404, title: 'The worker is unknown' },
   RB_COMMAND_NOT_FOUND: { status: 404, title: 'The command is unknown' },
   RB_QUEUE_NOT_FOUND: { status: 404, title: 'The queue is unknown' },
+  RB_WEBHOOK_NOT_FOUND: { status: 404, title: 'The webhook is unknown' },
+  RB_KEY_NOT_FOUND: { status: 404, title: 'The key is unknown' },
+  RB_USER_NOT_FOUND: { status: 404, title: 'The person is unknown' },
   RB_METHOD_NOT_ALLOWED: { status: 405, title: 'This address does not take this method' },
   RB_REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
   RB_RUN_DUPLICATE: { status: 409, title: 'The unique key is held by another run' },
+  RB_IDEMPOTENCY_REUSED: { status: 422, title: 'The idempotency key was used with another input' },
   RB_RUN_LIVE: { status: 409, title: 'The run has not finished' },
   RB_RUN_STATE: { status: 409, title: 'The run is in another state' },
   RB_SCHEDULE_DUPLICATE: { status: 409, title: 'A schedule of this name stands' },
+  RB_WEBHOOK_DUPLICATE: { status: 409, title: 'A webhook of this name stands' },
   RB_SCHEDULE_UNDECLARED: { status: 409, title: 'No code declared the schedule' },
+  RB_USER_DUPLICATE: { status: 409, title: 'The e-mail address has an account' },
+  RB_LAST_ADMIN: { status: 409, title: 'There must be an admin' },
   RB_QUEUE_IN_USE: { status: 409, title: 'The queue is in use' },
   RB_QUEUE_PAUSED: { status: 409, title: 'The queue is paused' },
   RB_SCHEDULE_CHANGED: { status: 412, title: 'The schedule was changed meanwhile' },
+  RB_WEBHOOK_CHANGED: { status: 412, title: 'The webhook was changed meanwhile' },
   RB_INPUT_TOO_LARGE: { status: 413, title: 'The body is too large' },
   RB_URL_TOO_LONG: { status: 414, title: 'The address is too long' },
   RB_MEDIA_TYPE_UNKNOWN: { status: 415, title: 'The body must be application/json' },
@@ -48,10 +59,14 @@ export const PROBLEMS: Readonly<Record<string, Kind>> = {
   RB_CONTROL_INVALID: { status: 422, title: 'The command is refused' },
   RB_QUEUE_INVALID: { status: 422, title: 'What is asked of the queue is refused' },
   RB_SCHEDULE_INVALID: { status: 422, title: 'The schedule is refused' },
+  RB_WEBHOOK_INVALID: { status: 422, title: 'The webhook is refused' },
   RB_OPERATION_INVALID: { status: 422, title: 'The operation is refused' },
+  RB_ACCESS_INVALID: { status: 422, title: 'What is asked is refused' },
   RB_QUEUE_UNKNOWN: { status: 422, title: 'The queue is unknown' },
   RB_TASK_UNKNOWN: { status: 422, title: 'The task is unknown' },
   RB_PRECONDITION_MISSING: { status: 428, title: 'The header If-Match is needed' },
+  RB_LOGIN_BLOCKED: { status: 429, title: 'Too many wrong passwords' },
+  RB_RATE_LIMITED: { status: 429, title: 'Too many requests' },
   RB_INTERNAL: { status: 500, title: 'Something failed here' },
   RB_CLOSING: { status: 503, title: 'This process is closing', retryAfter: 1 },
   RB_DB_BUSY: { status: 503, title: 'The database is busy', retryAfter: 1 },
@@ -80,13 +95,14 @@ export type SayProblem = (error: unknown, request: FastifyRequest, reply: Fastif
 export function createProblemHandler(): SayProblem {
   let quietUntil = 0
   return (error, request, reply) => {
-    const { code, detail, faults } = readError(error)
+    const { code, detail, faults, retryAfterMs } = readError(error)
     const kind = PROBLEMS[code]!
     if (kind.status >= 500 && monotonicMs() >= quietUntil) {
       if (kind.status === 503) quietUntil = monotonicMs() + 1000
       request.log.error({ err: error, request_id: request.id, code }, kind.title)
     }
-    if (kind.retryAfter) reply.header('retry-after', String(kind.retryAfter))
+    const retryAfter = retryAfterMs ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : kind.retryAfter
+    if (retryAfter) reply.header('retry-after', String(retryAfter))
     if (kind.status === 401 || kind.status === 403) reply.header('www-authenticate', challenge(code))
     const problem = describeProblem(code, detail, request.url, request.id, faults)
     return reply
@@ -122,6 +138,7 @@ export function describeProblem(
 function challenge(code: string): string {
   const reasons: Record<string, string> = {
     RB_KEY_INVALID: ', error="invalid_token"',
+    RB_TOKEN_INVALID: ', error="invalid_token"',
     RB_SCOPE_MISSING: ', error="insufficient_scope"',
   }
   return `Bearer realm="rowbeat"${reasons[code] ?? ''}`
@@ -131,6 +148,7 @@ interface Told {
   code: string
   detail: string
   faults?: readonly Fault[]
+  retryAfterMs?: number | null
 }
 
 /** Fastify's own refusals, in our words. */
@@ -166,7 +184,8 @@ function readError(error: unknown): Told {
     statusCode,
   } = error as { code?: string; message?: string; statusCode?: number }
   if (error instanceof RowbeatError && Object.hasOwn(PROBLEMS, code)) {
-    return { code, detail: message, faults: (error as { faults?: readonly Fault[] }).faults }
+    const { faults, retryAfterMs } = error as { faults?: readonly Fault[]; retryAfterMs?: number | null }
+    return { code, detail: message, faults, retryAfterMs }
   }
   if (Object.hasOwn(FASTIFY, code)) return FASTIFY[code]!
   if (isConnectionLoss(error))

@@ -2,14 +2,28 @@
  * Queries of addresses. A parameter that is not known, or given twice, is refused: a misspelt filter that is silently
  * ignored answers everything.
  */
-import { oneOf } from '../check.ts'
+import { oneOf, type Schema } from '../check.ts'
 import { RequestError, type Fault } from '../errors.ts'
 import { parseInstant } from '../instant.ts'
 import { QUEUE_NAME, TASK_NAME } from '../tasks/task.ts'
 
 /** Takes one parameter into `query`; what is wrong with it, or null. */
-export type ReadParameter<Query> = (text: string, query: Query) => string | null
+export interface ReadParameter<Query> {
+  (text: string, query: Query): string | null
+  /** Of the value: an array where several are given by comma, or, with `isRepeated`, one after another. */
+  readonly schema: Schema
+  readonly isRepeated: boolean
+}
 export type Parameters<Query> = Readonly<Record<string, ReadParameter<Query>>>
+
+export function parameter<Query>(
+  schema: Schema,
+  read: (text: string, query: Query) => string | null,
+  { isRepeated = false } = {},
+): ReadParameter<Query> {
+  const own = (text: string, query: Query): string | null => read(text, query)
+  return Object.freeze(Object.assign(own, { schema, isRepeated }))
+}
 
 export const LIMIT = 50
 const LIMIT_MAX = 500
@@ -49,69 +63,107 @@ function refuse(faults: Fault[]): RequestError {
 }
 
 /** Parameters that several lists have. */
-export const readLimit: ReadParameter<{ limit: number }> = (text, query) => {
-  query.limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  return query.limit >= 1 && query.limit <= LIMIT_MAX ? null : `must be a whole number from 1 to ${LIMIT_MAX}`
-}
-export const readTask: ReadParameter<{ task?: string }> = (text, query) => {
-  query.task = text
-  return TASK_NAME.test(text) ? null : `must match ${TASK_NAME.source}`
-}
-export const readQueue: ReadParameter<{ queue?: string }> = (text, query) => {
-  query.queue = text
-  return QUEUE_NAME.test(text) ? null : `must match ${QUEUE_NAME.source}`
-}
-export const readTag: ReadParameter<{ tag?: string }> = (text, query) => {
-  query.tag = text
-  return isText(text, 128) ? null : 'must be a tag of 1 to 64 characters'
-}
+export const readLimit: ReadParameter<{ limit: number }> = parameter(
+  {
+    type: 'integer',
+    minimum: 1,
+    maximum: LIMIT_MAX,
+    default: LIMIT,
+    description: 'At most so many on one page',
+  },
+  (text, query) => {
+    query.limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
+    return query.limit >= 1 && query.limit <= LIMIT_MAX
+      ? null
+      : `must be a whole number from 1 to ${LIMIT_MAX}`
+  },
+)
+export const readTask: ReadParameter<{ task?: string }> = parameter(
+  { type: 'string', pattern: TASK_NAME.source, description: 'Only of this task' },
+  (text, query) => {
+    query.task = text
+    return TASK_NAME.test(text) ? null : `must match ${TASK_NAME.source}`
+  },
+)
+export const readQueue: ReadParameter<{ queue?: string }> = parameter(
+  { type: 'string', pattern: QUEUE_NAME.source, description: 'Only of this queue' },
+  (text, query) => {
+    query.queue = text
+    return QUEUE_NAME.test(text) ? null : `must match ${QUEUE_NAME.source}`
+  },
+)
+export const readTag: ReadParameter<{ tag?: string }> = parameter(
+  { type: 'string', minLength: 1, maxLength: 128, description: 'Only with this tag' },
+  (text, query) => {
+    query.tag = text
+    return isText(text, 128) ? null : 'must be a tag of 1 to 64 characters'
+  },
+)
 
 /** A parameter that is one of these words. */
-export const readWord =
-  <Key extends string, Word extends string>(
-    key: Key,
-    ...words: readonly Word[]
-  ): ReadParameter<{ [K in Key]?: Word }> =>
-  (text, query) => {
+export const readWord = <Key extends string, Word extends string>(
+  key: Key,
+  ...words: readonly Word[]
+): ReadParameter<{ [K in Key]?: Word }> =>
+  parameter({ type: 'string', enum: words }, (text, query) => {
     query[key] = text as Word
     return oneOf(...words)(text)
-  }
+  })
 
-export const readFlag =
-  <Key extends string>(key: Key): ReadParameter<{ [K in Key]?: boolean }> =>
-  (text, query) => {
+export const readFlag = <Key extends string>(key: Key): ReadParameter<{ [K in Key]?: boolean }> =>
+  parameter({ type: 'boolean' }, (text, query) => {
     query[key] = text === 'true'
     return oneOf('true', 'false')(text)
-  }
+  })
 
 /** Several words by comma. */
-export const readWords =
-  <Key extends string, Word extends string>(
-    key: Key,
-    words: readonly Word[],
-  ): ReadParameter<{ [K in Key]?: readonly Word[] }> =>
-  (text, query) => {
-    const given = [...new Set(text.split(','))]
-    query[key] = given as Word[]
-    return given.every((word) => words.includes(word as Word))
-      ? null
-      : `must be one or more of ${words.join(', ')}, divided by commas`
-  }
+export const readWords = <Key extends string, Word extends string>(
+  key: Key,
+  words: readonly Word[],
+): ReadParameter<{ [K in Key]?: readonly Word[] }> =>
+  parameter(
+    {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'string', enum: words },
+      description: 'One or more, divided by commas',
+    },
+    (text, query) => {
+      const given = [...new Set(text.split(','))]
+      query[key] = given as Word[]
+      return given.every((word) => words.includes(word as Word))
+        ? null
+        : `must be one or more of ${words.join(', ')}, divided by commas`
+    },
+  )
 
 /** Milliseconds since 1970. */
-export const readMoment =
-  <Key extends string>(key: Key): ReadParameter<{ [K in Key]?: number }> =>
-  (text, query) => {
+export const readMoment = <Key extends string>(key: Key): ReadParameter<{ [K in Key]?: number }> =>
+  parameter({ type: 'string', format: 'date-time' }, (text, query) => {
     const ms = parseInstant(text)
     if (ms !== null) query[key] = ms
     return ms === null ? 'must be an instant such as 2026-01-31T12:00:00Z' : null
-  }
+  })
+
+/** The `next` of an earlier page; `read` takes it, and says whether it could. */
+export const readCursor = <Query>(read: (cursor: string, query: Query) => boolean): ReadParameter<Query> =>
+  parameter(
+    { type: 'string', pattern: '^[A-Za-z0-9_-]+$', description: 'The `next` of an earlier page' },
+    (text, query) => (read(text, query) ? null : CURSOR_FAULT),
+  )
+
+/** Of lists in order of ids, newest first. */
+export const readBefore = readCursor((cursor, query: { before?: string }) => {
+  const id = readIdCursor(cursor)
+  if (id !== null) query.before = id
+  return id !== null
+})
 
 export function isText(text: string, most: number): boolean {
   return text !== '' && text.length <= most && !text.includes('\u0000') && text.isWellFormed()
 }
 
-export const CURSOR_FAULT = 'must be the "next" of an earlier page'
+const CURSOR_FAULT = 'must be the "next" of an earlier page'
 
 export function writeIdCursor(id: string): string {
   return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')

@@ -3,12 +3,14 @@
  * known is refused: a misspelt option that is silently ignored is found out much later.
  */
 import {
+  check,
   duration,
   flag,
   headers,
   instant,
   integer,
   isObject,
+  objectSchema,
   oneOf,
   pattern,
   pointerStep,
@@ -17,6 +19,7 @@ import {
   text,
   uuid,
   type Check,
+  type Schema,
 } from '../check.ts'
 import type { RunRequest } from '../control/runs.ts'
 import { parseDuration } from '../duration.ts'
@@ -33,6 +36,24 @@ interface Field {
   option: keyof EnqueueOptions
 }
 
+const BACKOFFS = ['constant', 'linear', 'exponential']
+const RETRY = {
+  title: 'RetryPolicy',
+  type: 'object',
+  properties: {
+    backoff: {
+      anyOf: [
+        { type: 'string', enum: BACKOFFS },
+        { type: 'array', items: duration.schema, minItems: 1 },
+      ],
+    },
+    base: duration.schema,
+    cap: duration.schema,
+    jitter: flag.schema,
+  },
+  additionalProperties: false,
+}
+
 /** Every field of the body but task and input. */
 const FIELDS: Readonly<Record<string, Field>> = {
   queue: { option: 'queue', check: pattern(QUEUE_NAME) },
@@ -41,10 +62,11 @@ const FIELDS: Readonly<Record<string, Field>> = {
   eta: { option: 'eta', check: instant },
   expires: {
     option: 'expires',
-    check: (value) =>
+    check: check({ anyOf: [instant.schema, duration.schema] }, (value) =>
       isInstant(value) || parseDuration(value) !== null
         ? null
         : 'must be an instant such as "2026-01-31T12:00:00Z", or a duration from now such as "10m"',
+    ),
   },
   id: { option: 'id', check: uuid },
   unique_key: { option: 'uniqueKey', check: text(512) },
@@ -60,13 +82,24 @@ const FIELDS: Readonly<Record<string, Field>> = {
   tags: { option: 'tags', check: tags },
   headers: { option: 'headers', check: headers },
   attempts_max: { option: 'attemptsMax', check: integer(1, 1_000_000) },
-  retry: { option: 'retry', check: explainRetryPolicy },
+  retry: { option: 'retry', check: check(RETRY, explainRetryPolicy) },
   time_limit: { option: 'timeLimit', check: duration },
   soft_time_limit: { option: 'softTimeLimit', check: duration },
   ignore_result: { option: 'ignoreResult', check: flag },
   retention: { option: 'retention', check: duration },
   parent: { option: 'parent', check: uuid },
 }
+
+const OPTIONS = Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, field.check]))
+
+/** Of POST /v1/runs. */
+export const RUN_BODY: Schema = {
+  title: 'RunRequest',
+  ...objectSchema({ task: pattern(TASK_NAME), input: null, ...OPTIONS }, ['task']),
+}
+
+/** Of a run of a schedule by hand: the task is the schedule's own. */
+export const BY_HAND_BODY: Schema = objectSchema({ as_of: instant, input: null, ...OPTIONS })
 
 /** The header Idempotency-Key stands for the field, which comes first where both are sent. Quotes, as of a structured field, are not part of it. */
 export function addIdempotencyKey(body: unknown, header: string | string[] | undefined): unknown {

@@ -2,7 +2,18 @@
  * Bodies of the verbs on schedules, each read strictly: every wrong place is told at once, and a field that is not known
  * is refused. What a schedule itself holds is read by schedules/definition.ts.
  */
-import { duration, flag, instant, integer, isObject, pointerStep, text, type Check } from '../check.ts'
+import {
+  check,
+  duration,
+  flag,
+  instant,
+  integer,
+  isObject,
+  objectSchema,
+  pointerStep,
+  text,
+  type Check,
+} from '../check.ts'
 import type { Stretch } from '../control/backfill.ts'
 import { refuseSchedule } from '../control/schedule-refusal.ts'
 import type { Draft, RunByHand } from '../control/schedules.ts'
@@ -11,13 +22,15 @@ import { parseDuration } from '../duration.ts'
 import { EnqueueError, type Fault } from '../errors.ts'
 import { parseInstant } from '../instant.ts'
 import { findUnstorable } from '../json.ts'
+import { SPEC_BODY } from '../schedules/spec.ts'
 import { readRunBody } from './run-body.ts'
 import { PREVIEW, PREVIEW_MAX } from './schedule-query.ts'
 
-const span: Check = (value) =>
+const span = check({ anyOf: [instant.schema, duration.schema] }, (value) =>
   instant(value) !== null && duration(value) !== null
     ? 'must be an instant such as "2026-01-31T12:00:00Z", or a duration from now such as "2 hours"'
-    : null
+    : null,
+)
 
 /** What any verb takes when nothing is said: no body, or null, is {}. */
 function readFields(
@@ -49,13 +62,19 @@ function readFields(
   return read
 }
 
-/** For verbs that take nothing: no body, or an empty one. */
+/** Of verbs that take nothing: no body, or an empty one. */
+export const NOTHING_BODY = objectSchema({})
+
+/** For verbs that take nothing. */
 export function readNothing(body: unknown): void {
   readFields(body, {})
 }
 
+const PAUSE = { reason: text(500), until: span }
+export const PAUSE_BODY = objectSchema(PAUSE)
+
 export function readPause(body: unknown): Pause {
-  const { reason = null, until = null } = readFields(body, { reason: text(500), until: span })
+  const { reason = null, until = null } = readFields(body, PAUSE)
   const seconds = parseDuration(until)
   return {
     reason: reason as string | null,
@@ -63,24 +82,27 @@ export function readPause(body: unknown): Pause {
   }
 }
 
+const STRETCH = { from: instant, to: instant, dry_run: flag }
+const STRETCH_NEEDS = ['from', 'to']
+export const STRETCH_BODY = objectSchema(STRETCH, STRETCH_NEEDS)
+
 export function readStretch(body: unknown): Stretch {
-  const read = readFields(body, { from: instant, to: instant, dry_run: flag }, ['from', 'to'])
+  const read = readFields(body, STRETCH, STRETCH_NEEDS)
   return { from: read.from as string, to: read.to as string, dryRun: read.dry_run === true }
 }
 
+const DRAFT = {
+  schedule: null,
+  after: instant,
+  count: integer(1, PREVIEW_MAX),
+  anchor_at: instant,
+  start_at: instant,
+  end_at: instant,
+}
+export const DRAFT_BODY = objectSchema({ ...DRAFT, schedule: SPEC_BODY }, ['schedule'])
+
 export function readDraft(body: unknown): Draft {
-  const read = readFields(
-    body,
-    {
-      schedule: null,
-      after: instant,
-      count: integer(1, PREVIEW_MAX),
-      anchor_at: instant,
-      start_at: instant,
-      end_at: instant,
-    },
-    ['schedule'],
-  )
+  const read = readFields(body, DRAFT, ['schedule'])
   const moment = (name: string): number | undefined => parseInstant(read[name]) ?? undefined
   return {
     schedule: read.schedule,

@@ -16,7 +16,7 @@ import {
   type FastifyRequest,
 } from 'fastify'
 import { RequestError } from '../errors.ts'
-import { api, type ApiOptions } from './plugin.ts'
+import { rowbeatPlugin, type ApiOptions } from './plugin.ts'
 import { createProblemHandler, describeProblem, PROBLEMS } from './problem.ts'
 import { BODY_BYTES_MAX } from './routes/runs.ts'
 
@@ -25,17 +25,20 @@ export interface ServerOptions extends Omit<ApiOptions, 'prefix'> {
   logger: FastifyBaseLogger
   /** Milliseconds a client may take to send a request; default 15,000. */
   requestTimeoutMs?: number
+  /** Whose X-Forwarded-For is believed: addresses and networks; default nobody's. */
+  trustProxy?: readonly string[] | null
 }
 
 /** Makes the server; it listens once `app.listen({ host, port })` is called. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { logger, requestTimeoutMs = 15_000, ...rest } = options
+  const { logger, requestTimeoutMs = 15_000, trustProxy = null, ...rest } = options
   const sayProblem = createProblemHandler()
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
     bodyLimit: BODY_BYTES_MAX,
+    trustProxy: trustProxy ? [...trustProxy] : false,
     requestTimeout: requestTimeoutMs,
     // What comes on a connection that is still open while the server closes is answered as ever, and then it
     // is closed.
@@ -59,7 +62,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     const { statusCode: status, elapsedTime } = reply
     request.log.debug({ method: request.method, url, status, ms: Math.round(elapsedTime) }, 'request')
   })
-  app.register(api, rest)
+  app.register(rowbeatPlugin, rest)
   return app
 }
 

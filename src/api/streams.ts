@@ -12,11 +12,11 @@ import { requireScope } from '../auth/scopes.ts'
 import { monotonicMs } from '../clock.ts'
 import { AccessError, RequestError } from '../errors.ts'
 import { isFinished, type RunDocument } from '../results/run.ts'
-import type { RunFeed } from './feed.ts'
+import { newsOf, type News, type RunFeed } from './feed.ts'
 
 export interface Streams {
-  /** Takes the response over. Throws RB_STREAMS_FULL before it does. */
-  open(reply: FastifyReply, run: RunDocument, key: string): void
+  /** Takes the response over, and tells nothing that was `seen`. Throws RB_STREAMS_FULL before it does. */
+  open(reply: FastifyReply, run: RunDocument, key: string, seen?: string): void
   /** Ends every stream. */
   close(): void
 }
@@ -65,7 +65,7 @@ export function createStreams(feed: RunFeed, keyring: Keyring, { limit, pingMs }
   }
 
   return Object.freeze({
-    open(reply: FastifyReply, run: RunDocument, key: string) {
+    open(reply: FastifyReply, run: RunDocument, key: string, seen?: string) {
       if (streams.size >= limit)
         throw new RequestError(
           'RB_STREAMS_FULL',
@@ -79,10 +79,12 @@ export function createStreams(feed: RunFeed, keyring: Keyring, { limit, pingMs }
         'x-accel-buffering': 'no',
       })
       const stream: Stream = { raw, key, wroteMs: monotonicMs(), pending: null, ended: false }
-      write(stream, frame(JSON.stringify(run), versionOf(run)))
+      const news = newsOf(run)
+      // Something goes out at once either way, so that who stands between does not hold the head back.
+      write(stream, news.version === seen ? ': as seen\n\n' : frame(news))
       if (isFinished(run.state)) return end(stream)
       const leave = feed.follow(run, (news) => {
-        if (news) send(stream, frame(news.json, news.state))
+        if (news) send(stream, frame(news))
         if (!news || isFinished(news.state)) end(stream)
       })
       streams.add(stream)
@@ -106,12 +108,8 @@ export function createStreams(feed: RunFeed, keyring: Keyring, { limit, pingMs }
   })
 }
 
-/** A finished run never changes, so whoever has seen this state of it has seen all there will be. */
-export function versionOf(run: { state: string }): string {
-  return run.state
-}
-
-function frame(json: string, version: string): string {
+/** The id is what the client sends as Last-Event-ID when it comes back: what it has seen is not told again. */
+function frame({ json, version }: News): string {
   return `event: run\ndata: ${json}\nid: ${version}\n\n`
 }
 

@@ -1,6 +1,7 @@
 /** Queries of /v1/inspect and /v1/control: whom to ask, and how long to wait for answers. */
+import { duration } from '../check.ts'
 import { parseDuration } from '../duration.ts'
-import { isText, readQuery, type Parameters } from './query.ts'
+import { isText, parameter, readQuery, type Parameters } from './query.ts'
 
 const TIMEOUT_MS = 1000
 export const TIMEOUT_MAX_MS = 30_000
@@ -10,20 +11,34 @@ interface Asked {
   names?: string[]
 }
 
-const TELLING: Parameters<Asked> = {
-  timeout(text, query) {
-    query.timeoutMs = parseDuration(text) ?? -1
-    const isFine = query.timeoutMs >= 0 && query.timeoutMs <= TIMEOUT_MAX_MS
-    return isFine ? null : 'must be a duration such as 500ms, of at most 30 s'
-  },
+export const CONTROL_PARAMETERS: Parameters<Asked> = {
+  timeout: parameter(
+    {
+      anyOf: duration.schema.anyOf,
+      description: 'How long to wait for answers: a duration of at most 30 s; default 1 s',
+    },
+    (text, query) => {
+      query.timeoutMs = parseDuration(text) ?? -1
+      const isFine = query.timeoutMs >= 0 && query.timeoutMs <= TIMEOUT_MAX_MS
+      return isFine ? null : 'must be a duration such as 500ms, of at most 30 s'
+    },
+  ),
 }
 
-const LOOKING: Parameters<Asked> = {
-  ...TELLING,
-  worker(text, query) {
-    query.names = text.split('\n')
-    return query.names.every((name) => isText(name, 200)) ? null : 'must be the name of a worker'
-  },
+export const INSPECT_PARAMETERS: Parameters<Asked> = {
+  ...CONTROL_PARAMETERS,
+  worker: parameter(
+    {
+      type: 'array',
+      items: { type: 'string', minLength: 1, maxLength: 200 },
+      description: 'Only these workers; given once for each',
+    },
+    (text, query) => {
+      query.names = text.split('\n')
+      return query.names.every((name) => isText(name, 200)) ? null : 'must be the name of a worker'
+    },
+    { isRepeated: true },
+  ),
 }
 
 /** `worker` may be given several times; a name may have a comma in it, and no line break. */
@@ -34,9 +49,9 @@ function withNames(query: unknown): Record<string, unknown> {
 }
 
 export function readInspectQuery(query: unknown): Asked {
-  return readQuery(LOOKING, withNames(query), { timeoutMs: TIMEOUT_MS })
+  return readQuery(INSPECT_PARAMETERS, withNames(query), { timeoutMs: TIMEOUT_MS })
 }
 
 export function readControlQuery(query: unknown): Asked {
-  return readQuery(TELLING, query, { timeoutMs: TIMEOUT_MS })
+  return readQuery(CONTROL_PARAMETERS, query, { timeoutMs: TIMEOUT_MS })
 }

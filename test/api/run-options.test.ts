@@ -46,6 +46,10 @@ t.test('a second run is held off as the options say, and answered with the first
   t.equal(first.status, 202)
   t.match(await sent('as a header'), { status: 200, json: { id: first.json.id } })
   t.match(await sent(''), { status: 422, json: { errors: [{ pointer: '/idempotency_key' }] } })
+  t.match(await post({ task: 'demo.echo', input: { other: 1 }, idempotency_key: 'as a header' }), {
+    status: 422,
+    json: { code: 'RB_IDEMPOTENCY_REUSED', errors: [{ pointer: '/input' }] },
+  })
   const keyed = await post({ task: 'demo.echo', concurrency_key: 'k', rate_key: 'r' })
   t.equal(keyed.status, 202)
 })

@@ -60,7 +60,7 @@ type Owner = Parameters<typeof setup>[0]
 
 export async function serve(
   t: Owner,
-  options: Partial<ApiOptions> & {
+  options: Partial<Omit<ApiOptions, 'prepare'>> & {
     requestTimeoutMs?: number
     /** Before the routes are registered. */
     prepare?: (app: FastifyInstance) => void
@@ -115,7 +115,7 @@ async function call(
     },
     ...(body === undefined ? {} : { payload: isText ? body : JSON.stringify(body) }),
   })
-  const isJson = /json/.test(String(response.headers['content-type'] ?? ''))
+  const isJson = /[/+]json/.test(String(response.headers['content-type'] ?? ''))
   return {
     status: response.statusCode,
     headers: response.headers,

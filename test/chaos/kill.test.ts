@@ -4,6 +4,7 @@ import { setup } from '../helpers/bundle.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorkerProcess } from '../helpers/worker.ts'
 import { exactlyOnce } from '../torture/exactly-once.ts'
+import { idempotency } from '../torture/idempotency.ts'
 import { revokeAtRandom, revokes } from '../torture/revokes.ts'
 import { countResults, promiseRuns, settleRuns } from '../torture/runs.ts'
 import { isClean, seeded, toLine, type Scenario, type Torture } from '../torture/scenario.ts'
@@ -53,6 +54,7 @@ t.test(
 const shortForms: [Scenario, count: number][] = [
   [workerKills, 20],
   [exactlyOnce, 10],
+  [idempotency, 3],
 ]
 for (const [scenario, count] of shortForms) {
   t.test(scenario.says, { buffered: true }, async (t) => {

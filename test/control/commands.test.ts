@@ -18,7 +18,7 @@ import { startWorker } from '../helpers/worker.ts'
 
 const { url, sql } = await setup(t)
 const db = toQueryable(sql)
-const commands = createCommandControl(db)
+const commands = createCommandControl({ db: sql })
 const workers = createWorkerControl(db)
 const holder = (...scopes: string[]): Caller => ({ kind: 'key', id: 'k', name: 'some key', scopes })
 

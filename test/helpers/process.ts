@@ -31,6 +31,8 @@ export interface Process {
   stdout(): string
   stderr(): string
   write(text: string): void
+  /** Its stdin is at its end. */
+  endInput(): void
   /** The first line that matches, said already or within `timeout` ms. */
   line(match: RegExp, timeout?: number): Promise<RegExpExecArray>
   kill(signal?: NodeJS.Signals): void
@@ -75,6 +77,7 @@ export function startProcess(t: Owner, script: string, options: ProcessOptions =
     stdout: () => said.stdout,
     stderr: () => said.stderr,
     write: (text) => void child.stdin?.write(text),
+    endInput: () => void child.stdin?.end(),
     line: (match, timeout = 10_000) => findLine(script, match, timeout, () => said.all, child),
     kill: (signal = 'SIGTERM') => void child.kill(signal),
     ended: (timeout = 10_000) => within(`${script} to end; it said: ${said.all}`, closed, timeout),

@@ -16,16 +16,16 @@ export interface Finding {
 
 /** Low to high: a folder imports itself and what stands before it. `.` are the files directly in src/. */
 const FLOOR_NAMES =
-  '. tasks flows schedules db results queue auth dispatcher worker beat ' +
-  'control metrics api admin embedded testing index cli examples'
+  '. tasks flows schedules outbound db results queue auth dispatcher webhooks worker beat ' +
+  'control metrics api client admin embedded testing index cli examples'
 export const FLOORS = FLOOR_NAMES.split(' ')
 const STRANGERS = ['worker|beat', 'worker|api', 'metrics|api', 'api|admin']
 const PURE = ['tasks', 'flows', 'schedules']
 /** Where reading starts: what nobody of us imports, but a user, the command line or a glob does. */
 const ENTRANCES = [
-  /^src\/(index|drizzle|testing\/testing)\.ts$/,
+  /^src\/(index|drizzle|testing\/testing|client\/client)\.ts$/,
   /^src\/cli\/main\.ts$/,
-  /^src\/examples\/(app|\w+\/tasks|\w+\/routes)\.ts$/,
+  /^src\/examples\/(app|mailbox|rowbeat\.config|\w+\/tasks|\w+\/routes)\.ts$/,
 ]
 const COLUMNS = 110
 /** Comments, texts and SQL, which the formatter does not wrap. */

@@ -26,6 +26,10 @@ const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   beats: async () => (await import('./beats.ts')).beats,
   pauses: async () => (await import('./pauses.ts')).pauses,
   priorities: async () => (await import('./pauses.ts')).priorities,
+  idempotency: async () => (await import('./idempotency.ts')).idempotency,
+  logins: async () => (await import('./logins.ts')).logins,
+  'login-times': async () => (await import('./logins.ts')).loginTimes,
+  fuzz: async () => (await import('./fuzz.ts')).fuzz,
   'beat-edits': async () => (await import('./beat-edits.ts')).beatEdits,
 }
 

@@ -11,11 +11,40 @@ import { toQueryable, type DatabaseHandle } from '../../db/handle.ts'
 import { isMigrated } from '../../db/migrate.ts'
 import { isReadOnly } from '../../db/statements/health.ts'
 import { RequestError, StoreError } from '../../errors.ts'
+import { keysOf, TEXT } from '../documents/document.ts'
+import { endpoint } from '../endpoint.ts'
 
 /** A server that answers later than this is not ready, whatever the answer. */
 const ANSWER_MS = 2000
 /** Migrations that are there do not go away. */
 const MIGRATED_MS = 10_000
+
+const HEALTHZ = endpoint(
+  { auth: 'public' },
+  {
+    id: 'getHealth',
+    tag: 'service',
+    summary: 'Whether the process runs',
+    answers: {
+      200: {
+        description: 'It does',
+        schema: keysOf<{ status: string; version: string }>({ status: { const: 'ok' }, version: TEXT }),
+      },
+    },
+  },
+)
+const READYZ = endpoint(
+  { auth: 'public' },
+  {
+    id: 'getReadiness',
+    tag: 'service',
+    summary: 'Whether requests can be served',
+    answers: {
+      200: { description: 'They can', schema: keysOf<{ status: string }>({ status: { const: 'ready' } }) },
+    },
+    problems: ['RB_CLOSING', 'RB_SCHEMA_BEHIND'],
+  },
+)
 
 export interface HealthOptions {
   db: DatabaseHandle
@@ -25,10 +54,9 @@ export interface HealthOptions {
 
 export function healthRoutes(app: FastifyInstance, { db, version, isClosing }: HealthOptions): void {
   const ready = createReadyCheck(db)
-  const config = { rowbeat: { auth: 'public' } } as const
 
-  app.get('/healthz', { config }, () => ({ status: 'ok', version }))
-  app.get('/readyz', { config }, async () => {
+  app.get('/healthz', HEALTHZ, () => ({ status: 'ok', version }))
+  app.get('/readyz', READYZ, async () => {
     if (isClosing()) throw new RequestError('RB_CLOSING', 'This process is closing: ask another.')
     await ready()
     return { status: 'ready' }

@@ -6,34 +6,155 @@ import { isUuid } from '../../check.ts'
 import type { RunControl } from '../../control/runs.ts'
 import { EnqueueError, RequestError, ResultError, type Fault } from '../../errors.ts'
 import { isFinished } from '../../results/run.ts'
+import { endpoint } from '../endpoint.ts'
+import { newsOf } from '../feed.ts'
 import { bearerOf, callerOf } from '../guard.ts'
-import { readReschedule, readRetry, readRevoke } from '../operation-body.ts'
+import { RUN, RUN_PAGE } from '../documents/run.ts'
+import {
+  readReschedule,
+  readRetry,
+  readRevoke,
+  RETRY_BODY,
+  REVOKE_BODY,
+  TIME_BODY,
+} from '../operation-body.ts'
 import { refuseQuery, writeIdCursor } from '../query.ts'
-import { readNothing } from '../schedule-body.ts'
-import { addIdempotencyKey, readRunBody } from '../run-body.ts'
-import { readRunQuery } from '../run-query.ts'
+import { NOTHING_BODY, readNothing } from '../schedule-body.ts'
+import { addIdempotencyKey, readRunBody, RUN_BODY } from '../run-body.ts'
+import { readRunQuery, RUN_PARAMETERS } from '../run-query.ts'
 import type { Streams } from '../streams.ts'
+import { PREFER, readWait, type Waits } from '../wait.ts'
+import { mayDo } from '../../auth/scopes.ts'
 
-const READ = { rowbeat: { auth: 'scope', scope: 'runs:read' } } as const
-const WRITE = { rowbeat: { auth: 'scope', scope: 'runs:write' } } as const
+const READ = { auth: 'scope', scope: 'runs:read' } as const
+const WRITE = { auth: 'scope', scope: 'runs:write' } as const
 
 const ONE = '/v1/runs/:id'
 /** A colon at the end of the address; the pattern keeps an id from swallowing it. */
 const verb = (name: string): string => `/v1/runs/:id(^[^:/]+)::${name}`
 
-/** The methods each address takes. */
-export const RUN_METHODS: Readonly<Record<string, readonly string[]>> = {
-  '/v1/runs': ['GET', 'HEAD', 'POST'],
-  [ONE]: ['GET', 'HEAD', 'DELETE'],
-  [`${ONE}/events`]: ['GET'],
-  ...Object.fromEntries(['revoke', 'retry', 'reschedule'].map((name) => [verb(name), ['POST']])),
-}
+const tag = 'runs'
+const one = { description: 'The run', schema: RUN }
+
+const ENQUEUE = endpoint(WRITE, {
+  id: 'enqueueRun',
+  tag,
+  summary: 'Enqueues a run',
+  description: 'When no answer arrives, send it again with the same id or key: it is stored once.',
+  headers: {
+    'Idempotency-Key': { type: 'string', description: 'Stands for the field `idempotency_key`' },
+    Prefer: PREFER,
+  },
+  body: {
+    schema: RUN_BODY,
+    example: { task: 'demo.add', input: { x: 1, y: 2 }, queue: 'high', delay: '10 minutes' },
+  },
+  answers: {
+    202: {
+      description: 'The run was made, or has not finished yet',
+      schema: RUN,
+      headers: ['Location', 'Preference-Applied'],
+    },
+    200: {
+      description:
+        'A run with this id, or one that holds the key, stood already; or it has been waited for and has finished',
+      schema: RUN,
+      headers: ['Location', 'Preference-Applied'],
+    },
+  },
+  problems: [
+    'RB_OPTION_INVALID',
+    'RB_TASK_UNKNOWN',
+    'RB_QUEUE_UNKNOWN',
+    'RB_RUN_DUPLICATE',
+    'RB_IDEMPOTENCY_REUSED',
+  ],
+})
+const LIST = endpoint(READ, {
+  id: 'listRuns',
+  tag,
+  summary: 'Runs, newest first',
+  query: RUN_PARAMETERS,
+  answers: {
+    200: {
+      description: 'A page of runs; it may be empty and have a next',
+      schema: RUN_PAGE,
+      headers: ['Link'],
+    },
+  },
+})
+const GET = endpoint(READ, {
+  id: 'getRun',
+  tag,
+  summary: 'One run',
+  answers: { 200: one },
+  problems: ['RB_RUN_NOT_FOUND'],
+})
+const WATCH = endpoint(READ, {
+  id: 'watchRun',
+  tag,
+  summary: 'One run, and each change of it, as server-sent events',
+  description:
+    'Each event is named `run`, its data is the whole run and its id another for each change. The stream ends after a finished state.',
+  headers: { 'Last-Event-ID': { type: 'string', description: 'Of the event that was seen last' } },
+  answers: {
+    200: { description: 'A stream of runs', schema: { type: 'string' }, type: 'text/event-stream' },
+    204: { description: 'The finished state was seen: there is nothing to come' },
+  },
+  problems: ['RB_RUN_NOT_FOUND', 'RB_STREAMS_FULL'],
+})
+const REVOKE = endpoint(WRITE, {
+  id: 'revokeRun',
+  tag,
+  summary: 'Stops it',
+  body: {
+    schema: REVOKE_BODY,
+    isOptional: true,
+    example: { terminate: true, reason: 'nobody wants it any more' },
+  },
+  answers: { 200: { description: 'The run after', schema: RUN } },
+  problems: ['RB_RUN_NOT_FOUND', 'RB_OPTION_INVALID'],
+})
+const RETRY = endpoint(WRITE, {
+  id: 'retryRun',
+  tag,
+  summary: 'Repeats a finished one, or releases one that waits',
+  body: { schema: RETRY_BODY, isOptional: true, example: { input: { x: 3, y: 4 } } },
+  answers: {
+    202: { description: 'A new run', schema: RUN, headers: ['Location'] },
+    200: { description: 'The same run, which may run now', schema: RUN },
+  },
+  problems: [
+    'RB_RUN_NOT_FOUND',
+    'RB_RUN_STATE',
+    'RB_RUN_DUPLICATE',
+    'RB_OPTION_INVALID',
+    'RB_TASK_UNKNOWN',
+    'RB_QUEUE_UNKNOWN',
+  ],
+})
+const RESCHEDULE = endpoint(WRITE, {
+  id: 'rescheduleRun',
+  tag,
+  summary: 'Moves it to another time',
+  body: { schema: TIME_BODY, example: { delay: '10 minutes' } },
+  answers: { 200: one },
+  problems: ['RB_RUN_NOT_FOUND', 'RB_RUN_STATE', 'RB_OPTION_INVALID'],
+})
+const REMOVE = endpoint(WRITE, {
+  id: 'deleteRun',
+  tag,
+  summary: 'Deletes a finished one, with its result, attempts and logs',
+  body: { schema: NOTHING_BODY, isOptional: true },
+  answers: { 204: { description: 'It is gone' } },
+  problems: ['RB_RUN_NOT_FOUND', 'RB_RUN_LIVE', 'RB_SCHEDULE_INVALID'],
+})
 
 /** An input may have 1 MiB; its options and the spaces of a pretty printer get a little more. */
 export const BODY_BYTES_MAX = 1_048_576 + 131_072
 
-export function runRoutes(app: FastifyInstance, control: RunControl, streams: Streams): void {
-  app.post('/v1/runs', { config: WRITE, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
+export function runRoutes(app: FastifyInstance, control: RunControl, streams: Streams, waits: Waits): void {
+  app.post('/v1/runs', { ...ENQUEUE, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
     refuseQuery(request.query)
     if (request.body === undefined)
       throw new RequestError(
@@ -44,42 +165,45 @@ export function runRoutes(app: FastifyInstance, control: RunControl, streams: St
       addIdempotencyKey(request.body, request.headers['idempotency-key']),
     )
     if (faults.length > 0) throw await gatherFaults(control, asked.task, asked.input, faults)
-    const { run, created } = await control.enqueue(callerOf(request), asked)
-    return reply
-      .code(created ? 202 : 200)
-      .header('location', `${app.prefix}/v1/runs/${run.id}`)
-      .send(run)
+    const caller = callerOf(request)
+    const { run, created } = await control.enqueue(caller, asked)
+    reply.header('location', `${app.prefix}/v1/runs/${run.id}`)
+    const seconds = isFinished(run.state) || !mayDo(caller, 'runs:read') ? 0 : readWait(request)
+    if (seconds > 0 && waits.open(request, reply, run, seconds)) return reply
+    return reply.code(created ? 202 : 200).send(run)
   })
 
-  app.get('/v1/runs', { config: READ }, async (request) => {
+  app.get('/v1/runs', LIST, async (request) => {
     const { items, before } = await control.list(callerOf(request), readRunQuery(request.query))
-    return { items, next: before === null ? null : writeIdCursor(before) }
+    const next = before === null ? null : writeIdCursor(before)
+    return { items, next }
   })
 
-  app.get(ONE, { config: READ }, async (request) => {
+  app.get(ONE, GET, async (request) => {
     refuseQuery(request.query)
     return await control.read(callerOf(request), idOf(request))
   })
 
-  app.get(`${ONE}/events`, { config: READ, exposeHeadRoute: false }, async (request, reply) => {
+  app.get(`${ONE}/events`, { ...WATCH, exposeHeadRoute: false }, async (request, reply) => {
     refuseQuery(request.query)
     const run = await control.read(callerOf(request), idOf(request))
     // EventSource comes back after each end; told 204, it stays away.
-    if (isFinished(run.state) && request.headers['last-event-id'] === run.state) return reply.code(204).send()
-    streams.open(reply, run, bearerOf(request))
+    const seen = request.headers['last-event-id']
+    if (isFinished(run.state) && seen === newsOf(run).version) return reply.code(204).send()
+    streams.open(reply, run, bearerOf(request), typeof seen === 'string' ? seen : undefined)
     return reply
   })
   verbRoutes(app, control)
 }
 
 function verbRoutes(app: FastifyInstance, control: RunControl): void {
-  app.post(verb('revoke'), { config: WRITE }, async (request) => {
+  app.post(verb('revoke'), REVOKE, async (request) => {
     refuseQuery(request.query)
     const options = readRevoke(request.body)
     return await control.revoke(callerOf(request), idOf(request), options)
   })
 
-  app.post(verb('retry'), { config: WRITE, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
+  app.post(verb('retry'), { ...RETRY, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
     refuseQuery(request.query)
     const options = readRetry(request.body)
     const { run, created } = await control.retry(callerOf(request), idOf(request), options)
@@ -87,13 +211,13 @@ function verbRoutes(app: FastifyInstance, control: RunControl): void {
     return reply.send(run)
   })
 
-  app.post(verb('reschedule'), { config: WRITE }, async (request) => {
+  app.post(verb('reschedule'), RESCHEDULE, async (request) => {
     refuseQuery(request.query)
     const time = readReschedule(request.body)
     return await control.reschedule(callerOf(request), idOf(request), time)
   })
 
-  app.delete(ONE, { config: WRITE }, async (request, reply) => {
+  app.delete(ONE, REMOVE, async (request, reply) => {
     refuseQuery(request.query)
     readNothing(request.body)
     await control.delete(callerOf(request), idOf(request))

@@ -24,58 +24,59 @@ import {
   readPreviewQuery,
   writeListCursor,
 } from '../schedule-query.ts'
+import {
+  CREATE,
+  EXPORT,
+  FIRED,
+  FORESEE,
+  FORESEE_DRAFT,
+  GET,
+  IMPORT,
+  LIST,
+  PATCH,
+  PAUSE,
+  PUT,
+  REFILL,
+  REMOVE,
+  RESUME,
+  REVERT,
+  RUN_NOW,
+} from './schedule-endpoints.ts'
 import { BODY_BYTES_MAX } from './runs.ts'
 
-const READ = { rowbeat: { auth: 'scope', scope: 'schedules:read' } } as const
-const WRITE = { rowbeat: { auth: 'scope', scope: 'schedules:write' } } as const
-const READING = { config: READ }
-const WRITING = { config: WRITE, bodyLimit: BODY_BYTES_MAX }
 /** Files take longer than single schedules; one that is larger goes in by the command line. */
-const EXPORTING = { config: READ, handlerTimeout: 60_000 }
-const IMPORTING = { config: WRITE, handlerTimeout: 60_000, bodyLimit: 16_777_216 }
+const EXPORTING = { handlerTimeout: 60_000 }
+const IMPORTING = { handlerTimeout: 60_000, bodyLimit: 16_777_216 }
+const WRITING = { bodyLimit: BODY_BYTES_MAX }
 
 const ONE = '/v1/schedules/:id'
 const verb = (name: string): string => `/v1/schedules/:id(^[^:/]+)::${name}`
 
-/** The methods each address takes. */
-export const SCHEDULE_METHODS: Readonly<Record<string, readonly string[]>> = {
-  '/v1/schedules': ['GET', 'HEAD', 'POST'],
-  [ONE]: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
-  [`${ONE}/firings`]: ['GET', 'HEAD'],
-  [`${ONE}/preview`]: ['GET', 'HEAD'],
-  '/v1/schedules::preview': ['POST'],
-  '/v1/schedules::export': ['GET', 'HEAD'],
-  '/v1/schedules::import': ['POST'],
-  ...Object.fromEntries(
-    ['run', 'pause', 'resume', 'backfill', 'revert'].map((name) => [verb(name), ['POST']]),
-  ),
-}
-
 export function scheduleRoutes(app: FastifyInstance, control: ScheduleControl): void {
-  app.get('/v1/schedules', READING, async (request) => {
+  app.get('/v1/schedules', LIST, async (request) => {
     const { filter, place } = readListQuery(request.query)
     const { items, more } = await control.list(callerOf(request), filter, place)
     return { items, next: more ? writeListCursor(place, items.at(-1)!) : null }
   })
-  app.post('/v1/schedules', WRITING, async (request, reply) => {
+  app.post('/v1/schedules', { ...CREATE, ...WRITING }, async (request, reply) => {
     refuseQuery(request.query)
     const made = await control.create(callerOf(request), bodyOf(request))
     reply.code(201).header('location', `${app.prefix}/v1/schedules/${made.id}`)
     return tagged(reply, made)
   })
-  app.get(ONE, READING, async (request, reply) => {
+  app.get(ONE, GET, async (request, reply) => {
     refuseQuery(request.query)
     return tagged(reply, await control.read(callerOf(request), idOf(request)))
   })
-  app.put(ONE, WRITING, async (request, reply) => {
+  app.put(ONE, { ...PUT, ...WRITING }, async (request, reply) => {
     const { caller, id, match } = await changeOf(request, control)
     return tagged(reply, await control.replace(caller, id, bodyOf(request), match))
   })
-  app.patch(ONE, WRITING, async (request, reply) => {
+  app.patch(ONE, { ...PATCH, ...WRITING }, async (request, reply) => {
     const { caller, id, match } = await changeOf(request, control)
     return tagged(reply, await control.edit(caller, id, bodyOf(request), match))
   })
-  app.delete(ONE, WRITING, async (request, reply) => {
+  app.delete(ONE, REMOVE, async (request, reply) => {
     const { caller, id, match } = await changeOf(request, control)
     readNothing(request.body)
     return answerDeleted(reply, await control.delete(caller, id, match))
@@ -85,28 +86,28 @@ export function scheduleRoutes(app: FastifyInstance, control: ScheduleControl): 
 }
 
 function verbRoutes(app: FastifyInstance, control: ScheduleControl): void {
-  app.post(verb('run'), WRITING, async (request, reply) => {
+  app.post(verb('run'), { ...RUN_NOW, ...WRITING }, async (request, reply) => {
     refuseQuery(request.query)
     const asked = readRunByHand(request.body)
     const run = await control.run(callerOf(request), idOf(request), asked, mayMatch(request))
     return reply.code(202).header('location', `${app.prefix}/v1/runs/${run.id}`).send(run)
   })
-  app.post(verb('pause'), WRITING, async (request, reply) => {
+  app.post(verb('pause'), PAUSE, async (request, reply) => {
     refuseQuery(request.query)
     const pause = readPause(request.body)
     return tagged(reply, await control.pause(callerOf(request), idOf(request), pause, mayMatch(request)))
   })
-  app.post(verb('resume'), WRITING, async (request, reply) => {
+  app.post(verb('resume'), RESUME, async (request, reply) => {
     refuseQuery(request.query)
     readNothing(request.body)
     return tagged(reply, await control.resume(callerOf(request), idOf(request), mayMatch(request)))
   })
-  app.post(verb('revert'), WRITING, async (request, reply) => {
+  app.post(verb('revert'), REVERT, async (request, reply) => {
     refuseQuery(request.query)
     readNothing(request.body)
     return tagged(reply, await control.revert(callerOf(request), idOf(request), mayMatch(request)))
   })
-  app.post(verb('backfill'), WRITING, async (request, reply) => {
+  app.post(verb('backfill'), REFILL, async (request, reply) => {
     refuseQuery(request.query)
     const stretch = readStretch(bodyOf(request))
     const done = await control.backfill(callerOf(request), idOf(request), stretch, mayMatch(request))
@@ -115,22 +116,22 @@ function verbRoutes(app: FastifyInstance, control: ScheduleControl): void {
 }
 
 function listRoutes(app: FastifyInstance, control: ScheduleControl): void {
-  app.get(`${ONE}/firings`, READING, async (request) => {
+  app.get(`${ONE}/firings`, FIRED, async (request) => {
     const query = readFiringQuery(request.query)
     const { items, before } = await control.firings(callerOf(request), idOf(request), query)
     return { items, next: before === null ? null : writeTextCursor(before) }
   })
-  app.get(`${ONE}/preview`, READING, async (request) =>
+  app.get(`${ONE}/preview`, FORESEE, async (request) =>
     control.preview(callerOf(request), idOf(request), readPreviewQuery(request.query)),
   )
-  app.post('/v1/schedules::preview', { ...READING, bodyLimit: BODY_BYTES_MAX }, async (request) => {
+  app.post('/v1/schedules::preview', { ...FORESEE_DRAFT, ...WRITING }, async (request) => {
     refuseQuery(request.query)
     return await control.previewDraft(callerOf(request), readDraft(bodyOf(request)))
   })
-  app.get('/v1/schedules::export', EXPORTING, async (request) =>
+  app.get('/v1/schedules::export', { ...EXPORT, ...EXPORTING }, async (request) =>
     control.export(callerOf(request), readFilterQuery(request.query)),
   )
-  app.post('/v1/schedules::import', IMPORTING, async (request) =>
+  app.post('/v1/schedules::import', { ...IMPORT, ...IMPORTING }, async (request) =>
     control.import(callerOf(request), bodyOf(request), readImportQuery(request.query)),
   )
 }
