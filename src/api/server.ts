@@ -63,7 +63,20 @@ export function createServer(options: ServerOptions): FastifyInstance {
     request.log.debug({ method: request.method, url, status, ms: Math.round(elapsedTime) }, 'request')
   })
   app.register(rowbeatPlugin, rest)
+  dropSilent(app)
   return app
+}
+
+/** A closing server waits for its connections, and for those too on which nothing has come yet: browsers open such ahead. */
+function dropSilent(app: FastifyInstance): void {
+  const open = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  app.addHook('preClose', async () => {
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  })
 }
 
 /** The caller's own id of the request when it is a plain word, else a new one. */

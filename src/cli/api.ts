@@ -32,7 +32,10 @@ async function beginApi({ config, given, log, go }: Setting): Promise<Service> {
     routes: given.routes,
     unknownQueue: config.unknownQueue,
   })
-  const app = createServer({ rowbeat, logger: log, timezone: config.timezone, version: VERSION })
+  const { timezone, secret, rateLimits, trustProxy } = config
+  const outbound = { allow: config.httpAllow, httpsOnly: config.httpHttpsOnly }
+  const serving = { timezone, secret, rateLimits, trustProxy, outbound, version: VERSION }
+  const app = createServer({ rowbeat, logger: log, ...serving })
   await routes?.(app, { rowbeat, databaseUrl })
   try {
     await app.listen({ host: config.host, port })

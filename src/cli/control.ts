@@ -4,7 +4,6 @@
  */
 import { PROCESS } from '../auth/scopes.ts'
 import { createCommandControl, type CommandRecord, type Reply } from '../control/commands.ts'
-import { toQueryable } from '../db/handle.ts'
 import { ConfigError, ControlError } from '../errors.ts'
 import { readCommandWords } from './commands.ts'
 import { withRowbeat } from './database.ts'
@@ -21,7 +20,7 @@ export async function controlWorkers(
   const { command, args } = readCommandWords(word, words)
   const { config, json } = await readSettings(flags)
   return await withRowbeat(config, async (rowbeat) => {
-    const control = createCommandControl(toQueryable(rowbeat.db))
+    const control = createCommandControl(rowbeat)
     const timeoutMs = flags.timeout ?? TIMEOUT_MS
     const record = await control
       .control(PROCESS, { command, args, workers: namesOf(flags), timeoutMs })

@@ -55,3 +55,9 @@ export function explainAbsence(thrown: unknown, { databaseUrl, dataDir }: Config
     { cause },
   )
 }
+
+/** Where it is, for people: without user and password. */
+export function placeOf(url: string): string {
+  const [, place = 'the database'] = /^[a-z]+:\/\/(?:[^/]*@)?([^?]*)/.exec(url) ?? []
+  return place
+}

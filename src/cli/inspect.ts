@@ -27,7 +27,7 @@ export async function inspectWorkers(word: string, flags: InspectFlags): Promise
     throw new ConfigError(`"${word}" cannot be inspected: use one of ${ASPECTS.join(', ')}.`)
   const { config, json } = await readSettings(flags)
   return await withRowbeat(config, async (rowbeat) => {
-    const control = createCommandControl(toQueryable(rowbeat.db))
+    const control = createCommandControl(rowbeat)
     const workers = namesOf(flags)
     const timeoutMs = flags.timeout ?? TIMEOUT_MS
     const items = await inspect(control, PROCESS, { what, workers, timeoutMs })

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readConfig, readEnvironment, shareEnvironment, type Config, type Environment } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import { readSecrets } from '../secrets.ts'
 import { readConfigFile, type Given } from './config-file.ts'
 import { durationFlag, whole } from './flags.ts'
@@ -60,7 +61,8 @@ export function addGrace(command: Command): Command {
 /** The configuration of this call; `working` for those that serve, which the examples are for too. Throws ConfigError. */
 export async function readSettings(flags: Flags, working: WorkingFlags | null = null): Promise<Settings> {
   // A variable of the shell that is not set must not choose another database.
-  if (flags.databaseUrl === '') throw new ConfigError('--database-url is empty: give an address, or leave it out.')
+  if (flags.databaseUrl === '')
+    throw new ConfigError('--database-url is empty: give an address, or leave it out.')
   const file = await readConfigFile(process.cwd())
   const said = readEnvironment()
   // What was typed wins; a file that does not matter then need not be there.

@@ -3,15 +3,19 @@
  * when it is called, so that `rowbeat runs` does not pay for a web server.
  */
 import { Command, CommanderError, Option } from 'commander'
+import { addAccess } from './access/commands.ts'
 import { readEnvironment, RUNS_MAX } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { describeCommands } from './commands.ts'
 import { durationFlag, whole } from './flags.ts'
+import { addLooking } from './looking.ts'
 import { addCommon, addGrace, addServing } from './options.ts'
 import { addRunVerbs } from './run-commands.ts'
+import { addRuns } from './runs/commands.ts'
 import { addQueues } from './queues/commands.ts'
 import { addSchedules } from './schedules/commands.ts'
+import { addWebhooks } from './webhooks/commands.ts'
 import { EXIT, say, tellError } from './words.ts'
 import { addWorking } from './working.ts'
 
@@ -58,11 +62,15 @@ export function buildProgram(report: Report): Command {
     .addHelpText('afterAll', EXIT_CODES)
   addServers(program, report)
   addStore(program, report)
+  addCalls(program, report)
   addRuns(program, report)
   addRunVerbs(program, report)
   addControl(program, report)
   addQueues(program, report)
   addSchedules(program, report)
+  addWebhooks(program, report)
+  addLooking(program, report)
+  addAccess(program, report)
   return program
 }
 
@@ -104,7 +112,7 @@ function addStore(program: Command, report: Report): void {
     .action(async (words, flags) => report(await (await import('./psql.ts')).psql(words, flags)))
 }
 
-function addRuns(program: Command, report: Report): void {
+function addCalls(program: Command, report: Report): void {
   addCommon(program.command('call').description('enqueue a run of a task and print its id'))
     .argument('<task>', 'name of the task, as in demo.add')
     .argument('[input]', 'its input as JSON', '{}')
@@ -135,14 +143,6 @@ function addRuns(program: Command, report: Report): void {
     .option('--wait', 'wait for its end')
     .option('--timeout <duration>', 'how long to wait (default: 1 minute); implies --wait', durationFlag)
     .action(async (id, flags) => report(await (await import('./result.ts')).result(id, flags)))
-  addCommon(program.command('runs').description('list runs, newest first'))
-    .option('--state <list>', 'only these states, as in FAILURE,RETRY')
-    .option('--task <name>', 'only of this task')
-    .option('--queue <name>', 'only of this queue')
-    .option('--tag <text>', 'only with this label')
-    .option('--limit <number>', 'at most so many (default: 20)', whole(1, 500))
-    .option('--before <id>', 'only older ones than this')
-    .action(async (flags) => report(await (await import('./runs.ts')).runs(flags)))
 }
 
 function addControl(program: Command, report: Report): void {

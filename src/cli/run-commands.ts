@@ -49,6 +49,7 @@ function addBulk(command: Command): Command {
     .option('--queue <name>', 'only of this queue')
     .option('--tag <text...>', 'only with this label, or all of these')
     .option('--schedule <name>', 'only of this schedule')
+    .option('--query <text>', 'only those that match, as in "input.user.id:42 created:>-1h"')
     .option('--created-before <instant>', 'only older ones')
     .option('--created-after <instant>', 'only younger ones')
     .option('--all', 'all there are')

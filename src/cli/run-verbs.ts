@@ -22,6 +22,7 @@ export interface BulkFlags extends Flags {
   task?: string
   queue?: string
   tag?: string[]
+  query?: string
   schedule?: string
   createdBefore?: string
   createdAfter?: string
@@ -119,6 +120,7 @@ function filterFrom(flags: BulkFlags): Record<string, unknown> {
     task: flags.task,
     queue: flags.queue,
     tag: flags.tag,
+    q: flags.query,
     schedule: flags.schedule,
     created_before: flags.createdBefore,
     created_after: flags.createdAfter,

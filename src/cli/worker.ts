@@ -57,6 +57,8 @@ async function beginWork(setting: Setting, flags: WorkerFlags): Promise<Service>
     middleware: given.middleware,
     routes: given.routes,
     queueDefinitions: queues,
+    outbound: { allow: config.httpAllow, httpsOnly: config.httpHttpsOnly },
+    httpTask: config.httpTask,
   })
   const { spent, done, dismissed } = share.follow(worker.events)
   await worker.start()

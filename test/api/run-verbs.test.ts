@@ -167,7 +167,7 @@ t.test('an operation that is not understood is refused with the place', async (t
     [{}, '/kind'],
     [{ kind: 'revoke' }, '/filter'],
     [{ kind: 'revoke', filter: {} }, '/filter'],
-    [{ kind: 'revoke', filter: { task: 'a', q: 'b' } }, '/filter'],
+    [{ kind: 'revoke', filter: { task: 'a', zz: 'b' } }, '/filter'],
     [{ kind: 'explode', filter: { all: true } }, '/kind'],
     [{ kind: 'move', filter: { queue: 'a' }, to: 'No' }, '/to'],
     [{ kind: 'revoke', filter: { all: true }, eta: '2030-01-01T00:00:00Z' }, '/eta'],

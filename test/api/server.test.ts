@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import t from 'tap'
-import { until } from '../helpers/wait.ts'
+import { until, within } from '../helpers/wait.ts'
 import { portOf } from './raw.ts'
 import { serve } from './world.ts'
 
@@ -65,4 +65,16 @@ t.test('closing answers what is in flight, calls itself not ready, and listens n
   await close
   t.strictSame(socket.statuses(), [202, 503])
   t.match(socket.state.text, 'RB_CLOSING')
+})
+
+t.test('closing does not wait for a connection on which nothing ever came', async (t) => {
+  const { app, listen } = await serve(t)
+  const silent = openSocket(portOf(await listen()))
+  const heard = (): Promise<number> =>
+    new Promise((resolve, reject) =>
+      app.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    )
+  await until('it is connected', async () => (await heard()) === 1)
+  await within('the server to close', Promise.resolve(app.close()), 2000)
+  await until('its client sees it', () => silent.state.closed)
 })

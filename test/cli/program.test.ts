@@ -5,7 +5,7 @@ import { folder, rowbeat } from './command.ts'
 
 t.jobs = 4
 
-const COMMANDS = ['start', 'api', 'worker', 'migrate', 'psql', 'call', 'result', 'runs']
+const COMMANDS = ['start', 'api', 'worker', 'migrate', 'psql', 'call', 'result', 'runs', 'doctor', 'top']
 
 t.test('the help names every command and the exit codes', async (t) => {
   const { code, stdout, stderr } = await rowbeat(t, ['--help'])
@@ -41,6 +41,10 @@ t.test('what is not understood exits 2 with one line that names it', async (t) =
     [['result', 'abc'], /"abc" is no run id/],
     [['call', 'demo.add', '{x: 1}'], /The input is not JSON/],
     [['runs', '--database-url', 'mysql://here'], /must begin with postgres:/],
+    [['runs', '--database-url', 'postgres://[here'], /must begin with postgres:/],
+    [['purge', '--all', '--yes', '--database-url', ''], /--database-url is empty/],
+    [['runs', '--before', 'abc'], /--before is "abc": give the id/],
+    [['queues', 'puase', 'default'], /unknown command 'puase'; known are list, show/],
   ]
   await Promise.all(
     cases.map(async ([words, line]) => {

@@ -1,7 +1,7 @@
 /** docs/reference/http.md has every route, field and parameter of the API, and no other. */
 import { fastify } from 'fastify'
 import t from 'tap'
-import { api } from '../../src/api/plugin.ts'
+import { rowbeatPlugin } from '../../src/api/plugin.ts'
 import { readOperationQuery } from '../../src/api/operation-body.ts'
 import { readRunBody } from '../../src/api/run-body.ts'
 import { readRunQuery } from '../../src/api/run-query.ts'
@@ -58,7 +58,7 @@ async function routesOfApi(): Promise<Seen[]> {
     for (const one of [method].flat())
       seen.push({ method: one, url, needs, isRefusal: onRequest !== undefined })
   })
-  await app.register(api, { rowbeat })
+  await app.register(rowbeatPlugin, { rowbeat })
   await app.ready()
   await app.close()
   await rowbeat.close()
@@ -156,7 +156,7 @@ t.test(
     t.match({ text, schedule }, { text: whole.text, schedule: whole.schedule })
     const [draft, answer] = [
       shown.find((one) => 'count' in one && 'schedule' in one)!,
-      shown.find((one) => 'runs' in one)!,
+      shown.find((one) => 'runs' in one && 'changes' in one)!,
     ]
     const almanac = createAlmanac({ zone: 'UTC' })
     const { spec } = almanac.read(draft.schedule) as { spec: ScheduleSpec }

@@ -1,4 +1,6 @@
 /** Checks of single values: what passes, and that a refusal says what is allowed. */
+import addFormats from 'ajv-formats'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import {
   duration,
@@ -8,6 +10,7 @@ import {
   integer,
   isObject,
   isUuid,
+  objectSchema,
   oneOf,
   pattern,
   pointerStep,
@@ -69,4 +72,23 @@ t.test('an object is no array and no null', async (t) => {
 
 t.test('a step of a pointer is escaped', async (t) => {
   t.equal(pointerStep('a/b~c'), '/a~1b~0c')
+})
+
+t.test('the schema of a check allows what the check passes, and few things besides', async (t) => {
+  const ajv = new Ajv2020({ strict: false })
+  ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
+  for (const [name, check, passes, refused] of ROWS) {
+    const validate = ajv.compile(check.schema)
+    for (const value of passes) t.ok(validate(value), `${name} ${JSON.stringify(value)}`)
+    t.notOk(
+      refused.every((value) => validate(value)),
+      `${name} is not for anything`,
+    )
+  }
+  const body = ajv.compile(objectSchema({ at: instant, word: oneOf('a', 'b'), any: null }, ['at']))
+  t.ok(body({ at: '2026-01-31T12:00:00Z', word: null, any: [1] }))
+  t.notOk(body({ word: 'a' }), 'what is needed')
+  t.notOk(body({ at: null }), 'and is not null')
+  t.notOk(body({ at: '2026-01-31T12:00:00Z', other: 1 }), 'and nothing else')
+  t.notOk(body({ at: '2026-01-31T12:00:00Z', word: 'c' }))
 })

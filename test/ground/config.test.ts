@@ -42,6 +42,9 @@ t.test('a variable that is there but empty counts as not there: compose files pa
     'ROWBEAT_ADMIN_EMAIL',
     'ROWBEAT_ADMIN_PASSWORD',
     'SMTP_URL',
+    'ROWBEAT_HTTP_TASK',
+    'ROWBEAT_HTTP_ALLOW',
+    'ROWBEAT_HTTP_HTTPS_ONLY',
   ]
   t.strictSame(readConfig(Object.fromEntries(names.map((name) => [name, '']))), readConfig({}))
   t.end()
@@ -75,6 +78,9 @@ const WRONG: [Record<string, string>, RegExp][] = [
   [{ ROWBEAT_TIMEZONE: 'Kyiv' }, /^ROWBEAT_TIMEZONE is "Kyiv", which is no time zone/],
   [{ ROWBEAT_RESULT_RETENTION: 'for ever' }, /^ROWBEAT_RESULT_RETENTION is "for ever"/],
   [{ ROWBEAT_LOG_LEVEL: 'loud' }, /^ROWBEAT_LOG_LEVEL is "loud": use one of trace, /],
+  [{ ROWBEAT_SECRET: 'too short' }, /^ROWBEAT_SECRET must have at least 32 characters/],
+  [{ ROWBEAT_RATE_LIMIT: 'key:many' }, /^ROWBEAT_RATE_LIMIT: "key:many" is not understood/],
+  [{ ROWBEAT_TRUST_PROXY: '10.0.0.0/8,proxy' }, /^ROWBEAT_TRUST_PROXY: "proxy" is no address/],
   [{ ROWBEAT_PREPARE: 'no' }, /^ROWBEAT_PREPARE is "no": use one of true, false/],
   [{ DATABASE_URL: 'mysql://localhost/x' }, /^DATABASE_URL must begin with postgres:/],
   [{ ROWBEAT_QUEUES: 'High' }, /^queues: "High" is not understood/],

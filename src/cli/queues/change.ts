@@ -113,7 +113,7 @@ async function follow(
 }
 
 /** Throws ConfigError when nobody is there to be asked, or who is says no. */
-async function consent({ yes = false }: FollowFlags, question: string): Promise<void> {
+export async function consent({ yes = false }: FollowFlags, question: string): Promise<void> {
   if (yes) return
   if (!process.stdin.isTTY) throw new ConfigError(`${question} There is no terminal to ask at: give --yes.`)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })

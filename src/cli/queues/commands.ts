@@ -4,7 +4,7 @@
 import type { Command } from 'commander'
 import { instantFlag, number } from '../schedules/values.ts'
 import { durationFlag, whole } from '../flags.ts'
-import { addCommon } from '../options.ts'
+import { addCommon, refuseStrangers } from '../options.ts'
 
 type Report = (code: number) => void
 
@@ -12,9 +12,11 @@ const WHICH = 'name of the queue'
 const MOST = 1_000_000
 
 export function addQueues(program: Command, report: Report): void {
-  const queues = program
-    .command('queues')
-    .description('list queues, limit them, and hold up, empty or move what waits on them')
+  const queues = refuseStrangers(
+    program
+      .command('queues')
+      .description('list queues, limit them, and hold up, empty or move what waits on them'),
+  )
   addCommon(
     queues.command('list', { isDefault: true }).description('list queues and what waits on them'),
   ).action(async (flags) => report(await (await import('./look.ts')).list(flags)))
