@@ -26,8 +26,10 @@ export function createRecorder(db: Queryable, events: RunEvents): Recorder {
   let lines: LogRow[] = []
   let timer: NodeJS.Timeout | null = null
   let lastFlush = 0
+  /** One after the other, so that who waits for what is pending waits for what is on its way too. */
+  let writing: Promise<void> = Promise.resolve()
 
-  const flush = async (): Promise<void> => {
+  const write = async (): Promise<void> => {
     timer = null
     lastFlush = nowMs()
     const rows = [...latest.values()]
@@ -41,6 +43,7 @@ export function createRecorder(db: Queryable, events: RunEvents): Recorder {
       events.emit('worker:trouble', { what: 'writing progress and logs', error })
     }
   }
+  const flush = (): Promise<void> => (writing = writing.then(write))
   const arm = (): void => {
     timer ??= setTimeout(() => void flush(), Math.max(0, FLUSH_MS - (nowMs() - lastFlush)))
   }
