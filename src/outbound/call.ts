@@ -97,11 +97,13 @@ function exchange(call: Call, target: Target, lookup: LookupFunction, signal: Ab
   return new Promise((resolve, reject) => {
     const request = (isSecure ? requestHttps : requestHttp)(target.url, options)
     request.on('error', reject)
-    // An answer that switches protocols has no listener: the connection is closed, and this is how that is heard.
-    request.on('close', () =>
-      reject(new OutboundError('RB_OUTBOUND_FAILED', `${target.host} closed the connection.`)),
-    )
+    // An answer that switches protocols has no listener: the connection is closed, and this is how that is heard. Once there is
+    // an answer it is what tells of a broken connection: a whole one may still be read when the request is closed.
+    const hearClose = (): void =>
+      reject(new OutboundError('RB_OUTBOUND_FAILED', `${target.host} closed the connection.`))
+    request.on('close', hearClose)
     request.on('response', (response) => {
+      request.off('close', hearClose)
       readBody(response, call.bytesMax).then(({ body, isCut }) => {
         resolve({ status: response.statusCode!, headers: headersOf(response), body, isCut })
         request.destroy()
