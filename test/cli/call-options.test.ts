@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { setup } from '../helpers/bundle.ts'
-import { folder, rowbeat, startRowbeat } from './command.ts'
+import { folder, startRowbeat } from './command.ts'
+import { createHere } from './here.ts'
+
+const rowbeat = createHere()
 
 const { url, sql } = await setup(t)
 await sql`insert into rowbeat.tasks (name) values ('shop.order'), ('shop.mail')`

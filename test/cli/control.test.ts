@@ -4,9 +4,10 @@ import { readCommandWords } from '../../src/cli/commands.ts'
 import { setup } from '../helpers/bundle.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
-import { DEMO, folder, rowbeat, startRowbeat } from './command.ts'
+import { DEMO, folder, startRowbeat } from './command.ts'
+import { createHere } from './here.ts'
 
-t.jobs = 2
+const rowbeat = createHere()
 
 t.test('words become arguments, in the order of Celery', async (t) => {
   const cases: [words: string, args: object, command?: string][] = [

@@ -31,6 +31,16 @@ export async function here(words: readonly string[], { env, cwd }: HereOptions =
   }
 }
 
+/** As `rowbeat` of command.ts, one call after the other: for commands that end by themselves and read no stdin. */
+export function createHere(): (t: unknown, words: readonly string[], options?: HereOptions) => Promise<Said> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (_t, words, options) => {
+    const said = last.then(() => here(words, options))
+    last = said.catch(() => {})
+    return said
+  }
+}
+
 type Hear = (stream: 'stdout' | 'stderr', text: string) => void
 
 /** What our words are written with, and what commander's are. */

@@ -4,7 +4,10 @@ import { setup } from '../helpers/bundle.ts'
 import { scripted } from '../helpers/tasks.ts'
 import { until } from '../helpers/wait.ts'
 import { startWorker } from '../helpers/worker.ts'
-import { folder, rowbeat } from './command.ts'
+import { folder } from './command.ts'
+import { createHere } from './here.ts'
+
+const rowbeat = createHere()
 
 t.test('what workers are at', async (t) => {
   const bundle = await setup(t)

@@ -1,9 +1,10 @@
 /** The command line itself: help, flags that are refused, errors as one line and as one document. */
 import t from 'tap'
 import { VERSION } from '../../src/version.ts'
-import { folder, rowbeat } from './command.ts'
+import { folder } from './command.ts'
+import { createHere } from './here.ts'
 
-t.jobs = 4
+const rowbeat = createHere()
 
 const COMMANDS = ['start', 'api', 'worker', 'migrate', 'psql', 'call', 'result', 'runs', 'doctor', 'top']
 

@@ -1,9 +1,10 @@
 /** `rowbeat queues …` as people run it: what it prints, and how it exits. */
 import t from 'tap'
 import { setup } from '../helpers/bundle.ts'
-import { rowbeat, type Said } from './command.ts'
+import { type Said } from './command.ts'
+import { createHere } from './here.ts'
 
-t.jobs = 3
+const rowbeat = createHere()
 
 const { url, sql } = await setup(t)
 const ask = (...words: string[]): Promise<Said> =>

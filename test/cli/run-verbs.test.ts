@@ -2,9 +2,10 @@
 import t from 'tap'
 import { workOperations } from '../../src/dispatcher/operations.ts'
 import { setup } from '../helpers/bundle.ts'
-import { rowbeat, type Said } from './command.ts'
+import { type Said } from './command.ts'
+import { createHere } from './here.ts'
 
-t.jobs = 1
+const rowbeat = createHere()
 
 const { url, sql, db } = await setup(t)
 await sql`insert into rowbeat.tasks (name) values ('test.a')`

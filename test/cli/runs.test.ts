@@ -2,7 +2,10 @@
 import t from 'tap'
 import type { RunDocument } from '../../src/results/run.ts'
 import { setup } from '../helpers/bundle.ts'
-import { DEMO, rowbeat, startRowbeat, type Said } from './command.ts'
+import { DEMO, startRowbeat, type Said } from './command.ts'
+import { createHere } from './here.ts'
+
+const rowbeat = createHere()
 
 const { url } = await setup(t)
 const worker = startRowbeat(t, ['worker', '--json', '--name', 'tester'], {

@@ -3,9 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { setup } from '../helpers/bundle.ts'
-import { folder, rowbeat, startRowbeat, type Said } from './command.ts'
+import { folder, rowbeat as rowbeatAlone, startRowbeat, type Said } from './command.ts'
+import { createHere } from './here.ts'
 
-t.jobs = 3
+const rowbeat = createHere()
 
 const { url, sql } = await setup(t)
 await sql`insert into rowbeat.tasks (name, input_schema) values
@@ -322,7 +323,8 @@ export const kept = schedule('kept', every('1 hour'), echo)
 export const dropped = schedule('dropped', every('2 hours'), echo, { a: 1 }, { queue: 'high' })`,
   )
   const options = { cwd, env: { DATABASE_URL: own, ROWBEAT_TASKS: 'tasks.mjs' } }
-  const here = (...words: string[]): Promise<Said> => rowbeat(t, ['schedules', ...words], options)
+  // The module changes under it: each call has to import it anew.
+  const here = (...words: string[]): Promise<Said> => rowbeatAlone(t, ['schedules', ...words], options)
   const beat = startRowbeat(t, ['beat', '--json'], options)
   await beat.line(/"schedules"/, 30_000)
   beat.kill('SIGTERM')

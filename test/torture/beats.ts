@@ -70,7 +70,7 @@ export async function harmBeats(torture: Torture, options: BeatsOptions): Promis
   log(
     `${crew.kills()} kills, ${crew.freezes()} freezes, ${restarting.length} restarts, ${account.expected} instants`,
   )
-  const late = judgeLateness(account, faults, log)
+  const late = judgeLateness(account, faults, crew.slowestStartMs(), log)
   for (const words of account.unexplained.slice(0, 5)) log(words)
   for (const { schedule, dueMs } of account.missed.slice(0, 5)) log(`missed: ${schedule} at ${dueMs}`)
   const unhandled = crew.said().match(/^unhandled.*|^refused.*/m)
@@ -91,10 +91,14 @@ function toTally(account: Reckoning, faults: number, broken: number): Tally {
   }
 }
 
-/** How many of the two promises about lateness were broken. */
+/**
+ * How many of the two promises about lateness were broken. When the only beat that is awake is killed nobody fires until
+ * another has started, and how long that takes says the machine: less than a second on one that is not busy otherwise.
+ */
 function judgeLateness(
   { instants }: Reckoning,
   faults: readonly number[],
+  slowestStartMs: number,
   log: (line: string) => void,
 ): number {
   const lists = { calm: [] as number[], within: [] as number[] }
@@ -110,16 +114,18 @@ function judgeLateness(
     log(`lateness ${name}: p50 ${all[0]}, p99 ${all[1]}, at most ${all[2]} (${sorted.length} instants)`)
     return percentile(sorted, 0.99)
   }
-  return (p99('calm') > 1000 ? 1 : 0) + (p99('within') > 5000 ? 1 : 0)
+  return (p99('calm') > 1000 ? 1 : 0) + (p99('within') > 4000 + Math.max(1000, slowestStartMs) ? 1 : 0)
 }
 
 async function startBeats(owner: Owner, url: string) {
   const awake: Process[] = []
   const frozen = new Set<Process>()
   const all: Process[] = []
-  let [kills, freezes] = [0, 0]
+  let [kills, freezes, slowestStartMs] = [0, 0, 0]
   const add = async (): Promise<void> => {
+    const from = performance.now()
     const beat = await startBeatProcess(owner, url)
+    slowestStartMs = Math.max(slowestStartMs, performance.now() - from)
     awake.push(beat)
     all.push(beat)
   }
@@ -154,6 +160,7 @@ async function startBeats(owner: Owner, url: string) {
     },
     kills: () => kills,
     freezes: () => freezes,
+    slowestStartMs: () => slowestStartMs,
     said: () => all.map((beat) => beat.output()).join(''),
   }
 }
