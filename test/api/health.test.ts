@@ -3,7 +3,7 @@ import { serve } from './world.ts'
 
 t.test('/healthz tells that the process runs, and asks no database', async (t) => {
   const { call, sql } = await serve(t)
-  await sql.end({ timeout: 0 })
+  await sql.end({ timeout: 5 })
   const answer = await call('GET', '/healthz', undefined, { key: null })
   t.equal(answer.status, 200)
   t.strictSame(answer.json, { status: 'ok', version: '1.2.3' })
