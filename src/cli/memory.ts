@@ -17,7 +17,7 @@ export function keepYoungSmall(): void {
 }
 
 /** Both halves of the young generation of a process that may let it grow. */
-const YOUNG_MAX = 8 * 2 ** 20
+const YOUNG_MAX = 16 * 2 ** 20
 
 /** One collection soon, about 30 ms, gives back some 10 MB of what loading left; then the young generation may grow somewhat. */
 export function settleMemory({ mayGrow }: { mayGrow: boolean }): void {
