@@ -37,7 +37,7 @@ if (!library) {
       honest.kill('SIGKILL')
       await world.sql`update rowbeat.schedules set description = 'edited' where name = 'in 59 min'`
       await until('the one that was lied to fires again', () => countTicks(liar.stdout()) > before, {
-        timeout: 30_000,
+        timeout: 60_000,
       })
       await judge(t, world)
       t.notMatch(liar.output(), /unhandled/)

@@ -227,7 +227,10 @@ t.test(
     const worker = childOf(start.pid, 'worker')!
     const ticks = (): number => Number(readFileSync(`/proc/${worker}/stat`, 'utf8').split(' ')[13])
     let before = ticks()
-    await until('it spins', () => ticks() - before > 15 || !(before = ticks()), { every: 200 })
+    await until('it spins', () => ticks() - before > 8 || !(before = ticks()), {
+      every: 200,
+      ...PATIENT,
+    })
     const tree = treeOf(start.pid)
     start.kill('SIGKILL')
     t.ok(await allGone(tree, 5000))
