@@ -155,13 +155,9 @@ async function serve(app: FastifyInstance, options: ApiOptions & { rowbeat: Rowb
   runRoutes(app, runs, streams, waits)
   runBatchRoutes(app, (caller, items) => enqueueBatch(rowbeat, runs, caller, items))
   exportRoutes(app, runs)
-  taskRoutes(app, createTaskControl(toQueryable(rowbeat.db)))
-  figureRoutes(
-    app,
-    createStatsControl(toQueryable(rowbeat.db)),
-    createProblemControl(toQueryable(rowbeat.db)),
-  )
-  runPartsRoutes(app, runs, createRunPartsControl(toQueryable(rowbeat.db), runs), waits)
+  taskRoutes(app, createTaskControl(db))
+  figureRoutes(app, createStatsControl(db), createProblemControl(db))
+  runPartsRoutes(app, runs, createRunPartsControl(db, runs), waits)
   operationRoutes(app, createOperationControl(rowbeat, runs))
   scheduleRoutes(app, createScheduleControl(rowbeat, { runs, timezone }))
   queueRoutes(app, createQueueControl(rowbeat))

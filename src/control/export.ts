@@ -4,7 +4,7 @@
  */
 import { requireScope, type Caller } from '../auth/scopes.ts'
 import { stringify } from 'csv-stringify/sync'
-import type { RunDocument } from '../results/run.ts'
+import { RUN_KEYS, type RunDocument } from '../results/run.ts'
 import type { RunPage, RunQuery } from './run-page.ts'
 
 export const EXPORT_FORMATS = ['ndjson', 'json', 'csv'] as const
@@ -50,32 +50,6 @@ interface Writer {
   foot: string
 }
 
-/** In the order of a run's document, by which a reader knows them. */
-const CSV_COLUMNS: readonly (keyof RunDocument)[] = [
-  ...([
-    'id',
-    'task',
-    'queue',
-    'state',
-    'reason',
-    'priority',
-    'input',
-    'result',
-    'error',
-    'progress',
-  ] as const),
-  ...(['attempt', 'attempts_max', 'redeliveries', 'worker', 'created_at', 'run_at', 'started_at'] as const),
-  ...([
-    'finished_at',
-    'expires_at',
-    'time_limit',
-    'soft_time_limit',
-    'unique_key',
-    'tags',
-    'headers',
-  ] as const),
-  ...(['parent', 'retry_of', 'schedule', 'due_at'] as const),
-]
 const JSON_COLUMNS: readonly string[] = ['input', 'result', 'error', 'progress', 'headers', 'tags']
 
 /** A spreadsheet takes what begins so for a formula, and would run it. */
@@ -100,8 +74,8 @@ const WRITERS: Readonly<Record<ExportFormat, Writer>> = {
     foot: ']}\n',
   },
   csv: {
-    head: csv([CSV_COLUMNS]),
-    rows: (runs) => csv(runs.map((run) => CSV_COLUMNS.map((column) => cellOf(run, column)))),
+    head: csv([RUN_KEYS]),
+    rows: (runs) => csv(runs.map((run) => RUN_KEYS.map((column) => cellOf(run, column)))),
     foot: '',
   },
 }

@@ -18,11 +18,12 @@ import {
   type QueueLimits,
 } from '../db/statements/queue-edits.ts'
 import { listQueues, readQueue, type QueueDocument } from '../db/statements/queue-figures.ts'
-import { QueueError, RowbeatError } from '../errors.ts'
+import { QueueError } from '../errors.ts'
 import { beginOperation, readDocument, type OperationDocument } from '../queue/operation.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import { QUEUE_NAME } from '../tasks/options.ts'
 import { acting, type Deed } from './acting.ts'
+import { explained } from './explained.ts'
 import {
   HOT_LIMIT,
   readChanges,
@@ -80,7 +81,7 @@ export function createQueueControl(rowbeat: Rowbeat): QueueControl {
     return await require(name)
   }
 
-  return explained({
+  const verbs: QueueControl = {
     async list(caller) {
       requireScope(caller, 'queues:read')
       return await listQueues(db)
@@ -154,7 +155,8 @@ export function createQueueControl(rowbeat: Rowbeat): QueueControl {
         : 'has runs that wait or run: purge it, or move them to another'
       throw new QueueError('RB_QUEUE_IN_USE', `Queue "${name}" ${why}.`)
     },
-  })
+  }
+  return explained(verbs, (error, given) => explainQueueRefusal(error, String(given[1])))
 }
 
 function hasLimits({ concurrency, rate, hot_limit }: QueueLimits): boolean {
@@ -166,21 +168,6 @@ function unknownQueue(name: string): QueueError {
     'RB_QUEUE_NOT_FOUND',
     `No queue is named ${JSON.stringify(name)}: it was not defined, no worker serves it, and no run is on it.`,
   )
-}
-
-/** The same verbs, with what PostgreSQL refuses in our words. */
-function explained(verbs: QueueControl): QueueControl {
-  const wrapped = Object.entries(verbs).map(([name, verb]) => [
-    name,
-    async (...given: unknown[]) => {
-      try {
-        return await (verb as (...given: unknown[]) => Promise<unknown>)(...given)
-      } catch (error) {
-        throw error instanceof RowbeatError ? error : explainQueueRefusal(error, String(given[1]))
-      }
-    },
-  ])
-  return Object.freeze(Object.fromEntries(wrapped)) as unknown as QueueControl
 }
 
 function explainQueueRefusal(error: unknown, name: string): unknown {

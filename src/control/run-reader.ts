@@ -1,7 +1,7 @@
 /**
- * Reads runs by id. Reading back the run that an enqueue made is half of what REST's enqueue costs, so reads
- * that are asked for at the same moment share one statement, as the enqueues themselves do. A single read
- * takes the look-up that is planned for one id.
+ * Reads runs by id. Clients that wait for runs by asking again ask for many at the same moment, and so do those whose
+ * enqueues were answered by runs that stood already: such reads share one statement, as the enqueues themselves do. A
+ * single read takes the look-up that is planned for one id.
  */
 import { explainDatabaseError } from '../db/connect.ts'
 import type { Queryable } from '../db/handle.ts'

@@ -53,7 +53,7 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
   const db = toQueryable(rowbeat.db)
   const readOne = createRunReads(db)
   const checkBySchema = createSchemaBook(db)
-  const tell = createCoalescer((bodies) => sendBodiesTold(db, bodies))
+  const send = createCoalescer((bodies) => sendBodiesTold(db, bodies))
 
   const require = async (id: string): Promise<RunDocument> => {
     const run = await readOne(id)
@@ -79,7 +79,7 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
       requireScope(caller, 'runs:write')
       const body = await rowbeat.prepare(task, input, options)
       if (!rowbeat.tasks.has(task)) await checkUnregistered(task, input)
-      const { id, created, run: text } = await tell(body)
+      const { id, created, run: text } = await send(body)
       const run = text === null ? await require(id) : parseRun(text)
       if (!created && options.idempotencyKey !== undefined) refuseOther(run, body)
       return { run: created || mayDo(caller, 'runs:read') ? run : concealRun(run), created }

@@ -30,7 +30,6 @@ import {
   type ScheduleFilter,
   type SchedulePlace,
 } from '../db/statements/schedules.ts'
-import { RowbeatError } from '../errors.ts'
 import { buildBody, explainRefusal } from '../queue/enqueue.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import type { RunDocument } from '../results/run.ts'
@@ -39,6 +38,7 @@ import type { Preview } from '../schedules/preview.ts'
 import type { ScheduleSpec } from '../schedules/spec.ts'
 import { createRegistry } from '../tasks/registry.ts'
 import { acting, type Deed } from './acting.ts'
+import { explained } from './explained.ts'
 import { backfill, listInstants, type Backfill, type Stretch } from './backfill.ts'
 import { concealRun, type RunControl, type RunRequest } from './runs.ts'
 import { createScheduleCheck } from './schedule-check.ts'
@@ -347,7 +347,7 @@ export function createScheduleControl(
       return (await listOrphans(db, declared)).map(toDocument)
     },
   }
-  return explained(verbs)
+  return explained(verbs, explainScheduleRefusal)
 }
 
 function requireEither(caller: Caller): void {
@@ -360,19 +360,4 @@ function boundsOf({ anchor_at, start_at, end_at }: ScheduleDocument): Bounds {
     startMs: start_at === null ? null : Date.parse(start_at),
     endMs: end_at === null ? null : Date.parse(end_at),
   }
-}
-
-/** The same verbs, with what PostgreSQL refuses in our words. */
-function explained(verbs: ScheduleControl): ScheduleControl {
-  const wrapped = Object.entries(verbs).map(([name, verb]) => [
-    name,
-    async (...given: unknown[]) => {
-      try {
-        return await (verb as (...given: unknown[]) => Promise<unknown>)(...given)
-      } catch (error) {
-        throw error instanceof RowbeatError ? error : explainScheduleRefusal(error)
-      }
-    },
-  ])
-  return Object.freeze(Object.fromEntries(wrapped)) as unknown as ScheduleControl
 }

@@ -19,12 +19,13 @@ import {
   updateWebhook,
   type DeliveryQuery,
 } from '../db/statements/webhooks.ts'
-import { RowbeatError, WebhookError } from '../errors.ts'
+import { WebhookError } from '../errors.ts'
 import { readPolicy, type OutboundOptions } from '../outbound/policy.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
 import type { RunDocument } from '../results/run.ts'
 import { makeSecret } from '../webhooks/signature.ts'
 import { acting } from './acting.ts'
+import { explained } from './explained.ts'
 import type { Match } from './schedules.ts'
 import { readWebhookDraft, readWebhookEdit } from './webhook-draft.ts'
 
@@ -132,7 +133,7 @@ export function createWebhookControl(
     }
   }
 
-  return explained({
+  const verbs: WebhookControl = {
     async list(caller, { before, limit }) {
       requireScope(caller, 'webhooks:read')
       return pageOf<WebhookDocument>(await listWebhooks(db, before, limit + 1), limit)
@@ -198,7 +199,8 @@ export function createWebhookControl(
       const texts = await listDeliveries(db, id, { ...query, limit: query.limit + 1 })
       return pageOf<DeliveryDocument>(texts, query.limit)
     },
-  })
+  }
+  return explained(verbs, explainRefusal)
 }
 
 function pageOf<Item extends { id: string }>(
@@ -221,21 +223,6 @@ function changedWebhook({ name, version }: WebhookDocument): WebhookError {
     'RB_WEBHOOK_CHANGED',
     `Webhook ${JSON.stringify(name)} is at version ${version} now: read it again and make the change to that.`,
   )
-}
-
-/** The same verbs, with what PostgreSQL refuses in our words. */
-function explained(verbs: WebhookControl): WebhookControl {
-  const wrapped = Object.entries(verbs).map(([name, verb]) => [
-    name,
-    async (...given: unknown[]) => {
-      try {
-        return await (verb as (...given: unknown[]) => Promise<unknown>)(...given)
-      } catch (error) {
-        throw error instanceof RowbeatError ? error : explainRefusal(error)
-      }
-    },
-  ])
-  return Object.freeze(Object.fromEntries(wrapped)) as unknown as WebhookControl
 }
 
 function explainRefusal(error: unknown): unknown {

@@ -86,7 +86,7 @@ export function isFinished(state: RunState): boolean {
 }
 
 /** Order in which run documents list their keys. */
-const KEYS: readonly (keyof RunDocument)[] = [
+export const RUN_KEYS: readonly (keyof RunDocument)[] = [
   'id',
   'task',
   'queue',
@@ -123,7 +123,7 @@ const INSTANTS = ['created_at', 'run_at', 'started_at', 'finished_at', 'expires_
 export function parseRun(text: string): RunDocument {
   const raw = JSON.parse(text) as Record<string, unknown>
   const run: Record<string, unknown> = {}
-  for (const key of KEYS) run[key] = raw[key] ?? null
+  for (const key of RUN_KEYS) run[key] = raw[key] ?? null
   for (const key of INSTANTS) {
     const at = run[key] as string | null
     if (at !== null && at.length !== 24) run[key] = new Date(at).toISOString()

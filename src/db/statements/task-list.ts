@@ -3,27 +3,13 @@
  * ask for them.
  */
 import type { Queryable } from '../handle.ts'
+import type { TaskRow } from './workers.ts'
 
 const instant = (column: string): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 /** All keys are always present; instants are RFC 3339 UTC with milliseconds, durations seconds. */
-export interface TaskDocument {
-  name: string
-  queue: string | null
-  priority: number | null
-  attempts_max: number | null
-  retry: unknown
-  time_limit: number | null
-  soft_time_limit: number | null
-  retention: number | null
-  ignore_result: boolean
-  concurrency: number | null
-  concurrency_strategy: string
-  rate: string | null
-  rate_burst: number | null
-  /** JSON Schema of its input; null when it takes anything. */
-  input_schema: unknown
+export interface TaskDocument extends TaskRow {
   /** When a process that has it last started. */
   seen_at: string
   /** Live ones that have it. */

@@ -118,6 +118,7 @@ export async function removeWorker(db: Queryable, id: string): Promise<void> {
   await db.query(`/* remove_worker */ delete from rowbeat.workers where id = $1::text`, [id])
 }
 
+/** What the code declares of a task; durations are seconds. */
 export interface TaskRow {
   name: string
   queue: string | null
@@ -132,6 +133,7 @@ export interface TaskRow {
   concurrency_strategy: string
   rate: string | null
   rate_burst: number | null
+  /** JSON Schema of its input; null when it takes anything. */
   input_schema: unknown
 }
 
