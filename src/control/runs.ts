@@ -9,11 +9,12 @@ import { toQueryable } from '../db/handle.ts'
 import type { AuditNote } from '../db/statements/audit.ts'
 import { forgetRun } from '../db/statements/runs.ts'
 import { EnqueueError, ResultError } from '../errors.ts'
-import { checkInput, createCoalescer, sendBodiesTold, type RunBody } from '../queue/enqueue.ts'
+import { checkInput, createCoalescer, type RunBody } from '../queue/enqueue.ts'
 import type { EnqueueOptions } from '../queue/options.ts'
 import type { Rowbeat } from '../queue/rowbeat.ts'
+import { sendBodiesTold } from '../queue/telling.ts'
 import type { RevokeOptions } from '../results/revoke.ts'
-import { parseRun, type RunDocument } from '../results/run.ts'
+import type { RunDocument } from '../results/run.ts'
 import type { RescheduleTime, RetryOptions } from '../results/verbs.ts'
 import { acting } from './acting.ts'
 import { readRunPage, type RunPage, type RunQuery } from './run-page.ts'
@@ -79,8 +80,8 @@ export function createRunControl(rowbeat: Rowbeat): RunControl {
       requireScope(caller, 'runs:write')
       const body = await rowbeat.prepare(task, input, options)
       if (!rowbeat.tasks.has(task)) await checkUnregistered(task, input)
-      const { id, created, run: text } = await send(body)
-      const run = text === null ? await require(id) : parseRun(text)
+      const { id, created, run: told } = await send(body)
+      const run = told ?? (await require(id))
       if (!created && options.idempotencyKey !== undefined) refuseOther(run, body)
       return { run: created || mayDo(caller, 'runs:read') ? run : concealRun(run), created }
     },

@@ -9,14 +9,7 @@
 import { text } from '../check.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import { isConnectionLoss, type Queryable } from '../db/handle.ts'
-import {
-  enqueueRuns,
-  enqueueRunsTold,
-  enqueueSame,
-  enqueueSameTold,
-  type Enqueued,
-  type Told,
-} from '../db/statements/runs.ts'
+import { enqueueRuns, enqueueSame, type Enqueued } from '../db/statements/runs.ts'
 import { durationMs } from '../duration.ts'
 import { DefinitionError, EnqueueError, StoreError, type Fault } from '../errors.ts'
 import { storableText } from '../json.ts'
@@ -167,25 +160,20 @@ function taskDefaults({ options }: Task, input: () => unknown): Record<string, u
 }
 
 /** The two statements that enqueue: any bodies, and those that differ only in their input. */
-interface Sending<Sent> {
-  any(db: Queryable, bodies: string): Promise<Sent[]>
-  same(db: Queryable, fields: string, inputs: string): Promise<Sent[]>
+export interface Sending<Sent> {
+  any(db: Queryable, texts: string): Promise<Sent[]>
+  same(db: Queryable, fields: string, inputs: string, bodies: readonly RunBody[]): Promise<Sent[]>
 }
 
 const PLAIN: Sending<Enqueued> = { any: enqueueRuns, same: enqueueSame }
-const TELLING: Sending<Told> = { any: enqueueRunsTold, same: enqueueSameTold }
 
 /** Sends bodies in the handle's transaction; Postgres's refusals come back as EnqueueError. */
 export function sendBodies(db: Queryable, bodies: readonly RunBody[]): Promise<Enqueued[]> {
   return send(db, bodies, PLAIN)
 }
 
-/** As `sendBodies`, with the document of each run that is new: for those who answer with it. */
-export function sendBodiesTold(db: Queryable, bodies: readonly RunBody[]): Promise<Told[]> {
-  return send(db, bodies, TELLING)
-}
-
-async function send<Sent>(
+/** Sends them by the one statement of the two that fits; Postgres's refusals come back as EnqueueError. */
+export async function send<Sent>(
   db: Queryable,
   bodies: readonly RunBody[],
   { any, same }: Sending<Sent>,
@@ -193,7 +181,7 @@ async function send<Sent>(
   try {
     const fields = bodies.length > 1 ? sharedFields(bodies) : null
     if (fields === null) return await any(db, `[${bodies.map(toText).join(',')}]`)
-    return await same(db, fields, `[${bodies.map(({ input }) => input ?? '{}').join(',')}]`)
+    return await same(db, fields, `[${bodies.map(({ input }) => input ?? '{}').join(',')}]`, bodies)
   } catch (error) {
     const explained = explainRefusal(error)
     const at = (error as { detail?: string }).detail ?? ''

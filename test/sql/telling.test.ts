@@ -1,6 +1,7 @@
 /** The enqueue that tells: the document that comes back with a new run is the one that any later look gives. */
 import t from 'tap'
-import { enqueueRunsTold, enqueueSameTold, readRun } from '../../src/db/statements/runs.ts'
+import { enqueueRunsTold, readRun } from '../../src/db/statements/runs.ts'
+import { sendBodiesTold } from '../../src/queue/telling.ts'
 import { parseRun } from '../../src/results/run.ts'
 import { setup } from '../helpers/bundle.ts'
 
@@ -42,16 +43,20 @@ t.test('a new run is told as it is read later, whatever it was asked for', async
 
 t.test('many that differ in their input only are told each with its own', async (t) => {
   for (const fields of [
-    '{"task":"told.plain"}',
-    '{"task":"told.plain","delay":60}',
-    '{"task":"told.known"}',
+    { task: 'told.plain' },
+    { task: 'told.plain', delay: 60 },
+    { task: 'told.known' },
+    { task: 'told.known', tags: ['a'], headers: { b: 1 }, expires: '1h', time_limit: 5, soft_time_limit: 2 },
+    { task: 'told.plain', queue: 'paused' },
+    { task: 'told.plain', queue: 'narrow' },
   ]) {
-    const told = await enqueueSameTold(db, fields, JSON.stringify([{ n: 0 }, { n: 1 }, { n: 2 }]))
+    const bodies = [0, 1, 2].map((n) => ({ fields, input: JSON.stringify({ n }) }))
+    const told = await sendBodiesTold(db, [...bodies, { fields, input: undefined }])
     for (const [n, { id, run }] of told.entries()) {
-      t.strictSame(parseRun(run!), await read(id))
-      t.strictSame(parseRun(run!).input, { n })
+      t.strictSame(run, await read(id), 'to the millisecond')
+      t.strictSame(run!.input, n < 3 ? { n } : {})
     }
-    t.equal(told.length, 3)
+    t.equal(told.length, 4)
   }
 })
 
@@ -74,6 +79,6 @@ t.test('a run that stood already is not told: it may be anywhere by now', async 
 t.test('nobody may call it but those who are granted it', async (t) => {
   const [row] =
     await sql`select count(*)::int as n from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-    where p.pronamespace = 'rowbeat'::regnamespace and p.proname in ('fresh_runs_v1', 'enqueue_many_told_v1', 'enqueue_same_told_v1') and a.grantee = 0`
+    where p.pronamespace = 'rowbeat'::regnamespace and p.proname in ('fresh_run_v1', 'fresh_runs_v1', 'enqueue_many_told_v1', 'place_same_v1', 'enqueue_same_told_v1') and a.grantee = 0`
   t.equal(row!['n'], 0)
 })

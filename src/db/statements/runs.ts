@@ -51,24 +51,34 @@ export async function enqueueSame(db: Queryable, fields: string, inputs: string)
 }
 
 /** What a telling enqueue answers for each body, in order. */
-export interface Told extends Enqueued {
+export interface EnqueuedTold extends Enqueued {
   /** The document of the run as JSON text; null for one that stood already. */
   run: string | null
 }
 
 /** `enqueueRuns`, telling the runs that it created. */
-export async function enqueueRunsTold(db: Queryable, bodies: string): Promise<Told[]> {
+export async function enqueueRunsTold(db: Queryable, bodies: string): Promise<EnqueuedTold[]> {
   return await db.query<{ id: string; created: boolean; run: string | null }>(
     `/* enqueue_runs_told */ select id::text as id, created, run from rowbeat.enqueue_many_told_v1($1::text::jsonb)`,
     [bodies],
   )
 }
 
+/** What a telling enqueue of runs that differ only in their input answers for all of them. */
+export interface SameTold {
+  ids: string[]
+  /** Unix time of the first in microseconds; each was asked for one later than the one before. */
+  askedUs: number
+  /** The document of the first as JSON text, with null for its input. */
+  run: string
+}
+
 /** `enqueueSame`, telling the runs. */
-export async function enqueueSameTold(db: Queryable, fields: string, inputs: string): Promise<Told[]> {
-  const rows = await db.query<{ id: string; run: string }>(
-    `/* enqueue_same_told */ select id::text as id, run from rowbeat.enqueue_same_told_v1($1::text::jsonb, $2::text::jsonb)`,
+export async function enqueueSameTold(db: Queryable, fields: string, inputs: string): Promise<SameTold> {
+  const [row] = await db.query<{ ids: string; asked: string; run: string }>(
+    `/* enqueue_same_told */ select array_to_string(ids, ' ') as ids, (extract(epoch from asked_at) * 1e6)::bigint::text as asked, run
+from rowbeat.enqueue_same_told_v1($1::text::jsonb, $2::text::jsonb)`,
     [fields, inputs],
   )
-  return rows.map(({ id, run }) => ({ id, run, created: true }))
+  return { ids: row!.ids.split(' '), askedUs: Number(row!.asked), run: row!.run }
 }
