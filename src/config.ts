@@ -65,6 +65,8 @@ export interface Config {
   /** Whose X-Forwarded-For is believed: addresses and networks; null: nobody's. */
   readonly trustProxy: readonly string[] | null
   readonly smtpUrl: string | null
+  /** Whether the API has the panel, at /admin. */
+  readonly admin: boolean
   /** Whether workers know `rowbeat.http`, the task that calls an address. */
   readonly httpTask: boolean
   /** Hosts and networks that `rowbeat.http` and webhooks may call although they are private. */
@@ -115,6 +117,7 @@ const KNOWN = [
   'ROWBEAT_GRACE',
   'ROWBEAT_LOG_LEVEL',
   'ROWBEAT_PREPARE',
+  'ROWBEAT_ADMIN',
   'ROWBEAT_ADMIN_EMAIL',
   'ROWBEAT_ADMIN_PASSWORD',
   'ROWBEAT_HTTP_TASK',
@@ -172,6 +175,7 @@ export function readConfig(env: Environment, flags: Partial<Config> = {}): Confi
     graceMs: durationMs(env.ROWBEAT_GRACE || '25s', 'ROWBEAT_GRACE'),
     logLevel: oneOf(env, 'ROWBEAT_LOG_LEVEL', 'info', LEVELS),
     prepare: oneOf(env, 'ROWBEAT_PREPARE', 'true', ['true', 'false']) === 'true',
+    admin: oneOf(env, 'ROWBEAT_ADMIN', 'true', ['true', 'false']) === 'true',
     adminEmail: env.ROWBEAT_ADMIN_EMAIL || 'admin@localhost',
     adminPassword: env.ROWBEAT_ADMIN_PASSWORD || null,
     secret: given(env, 'ROWBEAT_SECRET', checkSecret),

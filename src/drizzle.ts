@@ -26,5 +26,6 @@ export {
   sessions,
   users,
 } from './db/schema/access.ts'
+export { failureCounts, failureGroups, failuresRead, failuresSeen } from './db/schema/failures.ts'
 export { operations } from './db/schema/operations.ts'
 export { deliveries, webhookSecrets, webhooks } from './db/schema/webhooks.ts'

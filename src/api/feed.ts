@@ -28,9 +28,14 @@ export interface News {
 /** Is told null when the run is gone: forgotten, or expired. */
 export type Follower = (news: News | null) => void
 
+/** `all`: so many that they are not named, or some may have been missed; `started`: a worker wrote anew what it runs. */
+export type Hearer = (ids: readonly string[] | 'all' | 'started') => void
+
 export interface RunFeed {
   /** Tells `follower` of each change after `run`, until it has finished. Answers how to stop. */
   follow(run: RunDocument, follower: Follower): () => void
+  /** Tells which runs of all have changed, as workers tell it. Answers how to stop. */
+  hear(hearer: Hearer): () => void
   close(): Promise<void>
 }
 
@@ -62,6 +67,7 @@ export function createRunFeed(handle: DatabaseHandle, onProblem: (error: unknown
       return false
     }
   })
+  const hearers = new Set<Hearer>()
   let listener: Listener | null | undefined
   let poll: NodeJS.Timeout | undefined
 
@@ -74,11 +80,23 @@ export function createRunFeed(handle: DatabaseHandle, onProblem: (error: unknown
     }
     reader.want([...entries.keys()].slice(0, POLL_MAX))
   }
+  const hearAll = (): void => {
+    reader.want(entries.keys())
+    for (const hearer of hearers) hearer('all')
+  }
   const start = (): void => {
     listener ??= listen(handle, {
-      channels: ['rowbeat_runs'],
-      onNotify: (_, payload) => reader.want(payload === '*' ? entries.keys() : payload.split(',')),
-      onReady: () => reader.want(entries.keys()),
+      channels: ['rowbeat_runs', 'rowbeat_live'],
+      onNotify(channel, payload) {
+        if (channel === 'rowbeat_live') for (const hearer of hearers) hearer('started')
+        else if (payload === '*') hearAll()
+        else {
+          const ids = payload.split(',')
+          reader.want(ids)
+          for (const hearer of hearers) hearer(ids)
+        }
+      },
+      onReady: hearAll,
       onProblem,
     })
     poll ??= setInterval(() => void sweep().catch(onProblem), POLL_MS).unref()
@@ -103,8 +121,14 @@ export function createRunFeed(handle: DatabaseHandle, onProblem: (error: unknown
         if (entry.followers.size === 0 && entries.get(run.id) === entry) entries.delete(run.id)
       }
     },
+    hear(hearer: Hearer) {
+      start()
+      hearers.add(hearer)
+      return () => void hearers.delete(hearer)
+    },
     async close() {
       clearInterval(poll)
+      hearers.clear()
       reader.close()
       entries.clear()
       await listener?.close()

@@ -5,7 +5,6 @@
  * another.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Keyring } from '../auth/keyring.ts'
 import { placeOf } from '../auth/place.ts'
 import { requireScope, type Caller, type Origin, type Scope } from '../auth/scopes.ts'
 import { AccessError, InvariantError } from '../errors.ts'
@@ -22,11 +21,26 @@ declare module 'fastify' {
   }
 }
 
+/** How those who call prove who they are. */
+export interface Door {
+  /** What the request brings as proof; a stream asks it again while it is open. Throws AccessError. */
+  proofOf(request: FastifyRequest): string
+  /** Throws AccessError, or StoreError when the database cannot be asked. */
+  identify(proof: string): Promise<Caller>
+  readonly via: Origin['via']
+}
+
 const CALLER = Symbol('rowbeat.caller')
-type Guarded = FastifyRequest & { [CALLER]?: Caller }
+const DOOR = Symbol('rowbeat.door')
+type Guarded = FastifyRequest & { [CALLER]?: Caller; [DOOR]?: Door }
+
+/** The door of who has keys and tokens. */
+export function bearerDoor(keyring: Pick<Door, 'identify'>): Door {
+  return Object.freeze({ proofOf: bearerOf, identify: keyring.identify, via: 'rest' as const })
+}
 
 /** Guards every route that is registered in this scope from here on. */
-export function guard(app: FastifyInstance, keyring: Keyring, spend: Spend): void {
+export function guard(app: FastifyInstance, door: Door, spend: Spend): void {
   app.addHook('onRoute', ({ method, url, config }) => {
     if (!config?.rowbeat)
       throw new InvariantError(`route ${String(method)} ${url} does not say who may call it`)
@@ -34,9 +48,10 @@ export function guard(app: FastifyInstance, keyring: Keyring, spend: Spend): voi
       throw new InvariantError(`route ${String(method)} ${url} does not say what it takes and gives`)
   })
   app.decorateRequest(CALLER, undefined)
+  app.decorateRequest(DOOR, undefined)
   const identify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
     try {
-      return await keyring.identify(bearerOf(request))
+      return await door.identify(door.proofOf(request))
     } catch (error) {
       if (error instanceof AccessError) spend('anonymous', `refused ${placeOf(request.ip)}`, reply)
       throw error
@@ -55,6 +70,7 @@ export function guard(app: FastifyInstance, keyring: Keyring, spend: Spend): voi
     else if (access?.auth !== 'key')
       throw new AccessError('RB_SCOPE_MISSING', 'Nobody may call this address.')
     request[CALLER] = caller
+    request[DOOR] = door
   })
 }
 
@@ -67,11 +83,19 @@ export function callerOf(request: FastifyRequest): Caller {
 
 /** Where a request comes from, for the audit log and against who guesses. */
 export function originOf(request: FastifyRequest): Origin {
-  return { via: 'rest', requestId: request.id, address: request.ip }
+  const { via = 'rest' } = (request as Guarded)[DOOR] ?? {}
+  return { via, requestId: request.id, address: request.ip }
+}
+
+/** What this request proved its caller by; only on routes that are not public. */
+export function proofOf(request: FastifyRequest): string {
+  const door = (request as Guarded)[DOOR]
+  if (!door) throw new InvariantError('a public route asked for a proof')
+  return door.proofOf(request)
 }
 
 /** The key or access token of `Authorization: Bearer <key>`. Throws RB_KEY_MISSING. */
-export function bearerOf(request: FastifyRequest): string {
+function bearerOf(request: FastifyRequest): string {
   const match = /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? '')
   if (match) return match[1]!
   throw new AccessError(

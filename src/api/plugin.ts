@@ -13,13 +13,17 @@ import { createKeyring } from '../auth/keyring.ts'
 import { createAccessTokens } from '../auth/tokens.ts'
 import { NO_RATE_LIMITS, type RateLimits } from '../config.ts'
 import { createAuditControl } from '../control/audit.ts'
+import { createFailureControl } from '../control/failures.ts'
+import { createFiringControl } from '../control/firings.ts'
 import { createKeyControl } from '../control/keys.ts'
+import { createLiveControl } from '../control/live.ts'
 import { PROCESS } from '../auth/scopes.ts'
 import { createOperationControl } from '../control/operations.ts'
 import { createCommandControl } from '../control/commands.ts'
 import { createProblemControl } from '../control/problems.ts'
 import { createQueueControl } from '../control/queues.ts'
 import { enqueueBatch } from '../control/run-batch.ts'
+import { createRunCountControl } from '../control/run-counts.ts'
 import { createRunPartsControl } from '../control/run-parts.ts'
 import { createRunControl } from '../control/runs.ts'
 import { createScheduleControl } from '../control/schedules.ts'
@@ -35,9 +39,12 @@ import { ConfigError, RequestError } from '../errors.ts'
 import type { OutboundOptions } from '../outbound/policy.ts'
 import { createRowbeat, type Rowbeat, type RowbeatOptions } from '../queue/rowbeat.ts'
 import { collectEndpoints, type Registered } from './endpoint.ts'
+import { createEventStreams } from './event-streams.ts'
 import { createRunFeed } from './feed.ts'
-import { guard } from './guard.ts'
+import { bearerDoor, guard, type Door } from './guard.ts'
 import { acceptJson } from './json.ts'
+import { createLive } from './live.ts'
+import { createLogFeed } from './log-feed.ts'
 import { linkPages } from './next-link.ts'
 import { createProblemHandler } from './problem.ts'
 import { createRateLimit } from './rate-limit.ts'
@@ -45,17 +52,21 @@ import { auditRoutes } from './routes/audit.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { exportRoutes } from './routes/export.ts'
 import { figureRoutes } from './routes/figures.ts'
+import { firingRoutes } from './routes/firings.ts'
 import { healthRoutes } from './routes/health.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { liveRoutes } from './routes/live.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { runBatchRoutes } from './routes/run-batch.ts'
+import { runCountRoutes } from './routes/run-counts.ts'
+import { runLogTailRoutes } from './routes/run-log-tail.ts'
 import { runPartsRoutes } from './routes/run-parts.ts'
 import { runRoutes } from './routes/runs.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
-import { tokenRoutes } from './routes/tokens.ts'
+import { meRoute, tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
 import { workerRoutes } from './routes/workers.ts'
 import { VERSION } from '../version.ts'
@@ -91,6 +102,11 @@ export interface ApiOptions {
   secret?: string | null
   /** Requests that one caller may send in a while; default as many as they like. */
   rateLimits?: RateLimits
+  /**
+   * The panel's: its pages are callers like any, known by a cookie. Then there are only the verbs here: what is public, documents and
+   * tokens belong to the service itself.
+   */
+  door?: Door
   /** Where the routes are mounted; Fastify's own option. */
   prefix?: string
 }
@@ -134,9 +150,11 @@ async function serve(app: FastifyInstance, options: ApiOptions & { rowbeat: Rowb
   const closing = new AbortController()
   const db = toQueryable(rowbeat.db)
   const tokens = createAccessTokens(db, options.secret)
-  const keyring = createKeyring(db, tokens)
+  const door = options.door ?? bearerDoor(createKeyring(db, tokens))
   const feed = createRunFeed(rowbeat.db, (error) => app.log.warn({ err: error }, 'watching runs'))
-  const streams = createStreams(feed, keyring, { limit: streamsMax, pingMs })
+  const logs = createLogFeed(db, (error) => app.log.warn({ err: error }, 'following logs'))
+  const sockets = createEventStreams(door, { limit: streamsMax, pingMs })
+  const streams = createStreams(feed, sockets)
   const waits = createWaits(feed, streamsMax)
 
   app.setErrorHandler(createProblemHandler())
@@ -146,40 +164,55 @@ async function serve(app: FastifyInstance, options: ApiOptions & { rowbeat: Rowb
     reply.headers(HEADERS)
     reply.header('x-request-id', request.id)
   })
-  guard(app, keyring, createRateLimit(options.rateLimits ?? NO_RATE_LIMITS))
+  guard(app, door, createRateLimit(options.rateLimits ?? NO_RATE_LIMITS))
   linkPages(app)
   const endpoints = collectEndpoints(app)
 
-  healthRoutes(app, { db: rowbeat.db, version, isClosing: () => closing.signal.aborted })
+  if (!options.door) healthRoutes(app, { db: rowbeat.db, version, isClosing: () => closing.signal.aborted })
   const runs = createRunControl(rowbeat)
   runRoutes(app, runs, streams, waits)
   runBatchRoutes(app, (caller, items) => enqueueBatch(rowbeat, runs, caller, items))
   exportRoutes(app, runs)
+  runCountRoutes(app, createRunCountControl(db), createFailureControl(db))
+  runLogTailRoutes(app, { control: runs, feed, logs, sockets })
   taskRoutes(app, createTaskControl(db))
-  figureRoutes(app, createStatsControl(db), createProblemControl(db))
+  const problems = createProblemControl(db)
+  figureRoutes(app, createStatsControl(db), problems)
+  const live = createLive({
+    feed,
+    sockets,
+    control: createLiveControl(db, problems),
+    onProblem: (error) => app.log.warn({ err: error }, 'watching the whole'),
+  })
+  liveRoutes(app, live)
   runPartsRoutes(app, runs, createRunPartsControl(db, runs), waits)
   operationRoutes(app, createOperationControl(rowbeat, runs))
   scheduleRoutes(app, createScheduleControl(rowbeat, { runs, timezone }))
+  firingRoutes(app, createFiringControl(db))
   queueRoutes(app, createQueueControl(rowbeat))
   workerRoutes(app, createWorkerControl(db), createCommandControl(rowbeat))
   const readRun = (id: string) => runs.read(PROCESS, id)
   webhookRoutes(app, createWebhookControl(rowbeat, { outbound: options.outbound, readRun }))
   keyRoutes(app, createKeyControl(rowbeat))
   userRoutes(app, createUserControl(rowbeat))
-  tokenRoutes(app, createSessionControl(rowbeat, tokens))
+  if (!options.door) tokenRoutes(app, createSessionControl(rowbeat, tokens))
+  meRoute(app)
   auditRoutes(app, createAuditControl(db))
-  docsRoutes(app, { endpoints, version: version || VERSION })
+  if (!options.door) docsRoutes(app, { endpoints, version: version || VERSION })
   refuseOtherMethods(app, endpoints)
 
   let announced: Promise<void> = Promise.resolve()
   app.addHook('onReady', async () => {
+    if (options.door) return
     announced = announceTasks(rowbeat, closing.signal, (error) =>
       app.log.warn({ err: error }, 'writing tasks'),
     )
   })
   app.addHook('preClose', async () => {
     closing.abort()
-    streams.close()
+    live.close()
+    sockets.close()
+    logs.close()
     waits.close()
     await feed.close()
     await announced

@@ -23,7 +23,9 @@ export const PROBLEMS: Readonly<Record<string, Kind>> = {
   RB_KEY_INVALID: { status: 401, title: 'The key is not accepted' },
   RB_TOKEN_INVALID: { status: 401, title: 'The token is not accepted' },
   RB_LOGIN_INVALID: { status: 401, title: 'The sign-in is not accepted' },
+  RB_SESSION_OVER: { status: 401, title: 'A sign-in is needed' },
   RB_SCOPE_MISSING: { status: 403, title: 'The key may not do this' },
+  RB_ORIGIN_FOREIGN: { status: 403, title: 'The request comes from another site' },
   RB_ROUTE_UNKNOWN: { status: 404, title: 'There is nothing at this address' },
   RB_RUN_NOT_FOUND: { status: 404, title: 'The run is unknown' },
   RB_TASK_NOT_FOUND: { status: 404, title: 'The task is unknown' },
@@ -73,6 +75,7 @@ export const PROBLEMS: Readonly<Record<string, Kind>> = {
   RB_DB_UNREACHABLE: { status: 503, title: 'The database cannot be reached', retryAfter: 2 },
   RB_SCHEMA_BEHIND: { status: 503, title: 'The database is not migrated', retryAfter: 5 },
   RB_SCHEMA_AHEAD: { status: 503, title: 'The database is of a newer release', retryAfter: 60 },
+  RB_PANEL_UNAVAILABLE: { status: 503, title: 'The panel is not there', retryAfter: 10 },
   RB_STREAMS_FULL: { status: 503, title: 'Too many streams are open', retryAfter: 5 },
 }
 
@@ -89,6 +92,9 @@ export interface Problem {
 
 export type SayProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
+/** No key would help. */
+const NOT_BY_KEY: ReadonlySet<string> = new Set(['RB_SESSION_OVER', 'RB_ORIGIN_FOREIGN'])
+
 /**
  * The error handler of a scope. While the database is away the log gets a line a second, not one a request.
  */
@@ -103,7 +109,8 @@ export function createProblemHandler(): SayProblem {
     }
     const retryAfter = retryAfterMs ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : kind.retryAfter
     if (retryAfter) reply.header('retry-after', String(retryAfter))
-    if (kind.status === 401 || kind.status === 403) reply.header('www-authenticate', challenge(code))
+    const isKeyed = !NOT_BY_KEY.has(code) && (kind.status === 401 || kind.status === 403)
+    if (isKeyed) reply.header('www-authenticate', challenge(code))
     const problem = describeProblem(code, detail, request.url, request.id, faults)
     return reply
       .code(kind.status)

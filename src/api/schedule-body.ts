@@ -16,12 +16,14 @@ import {
 } from '../check.ts'
 import type { Stretch } from '../control/backfill.ts'
 import { refuseSchedule } from '../control/schedule-refusal.ts'
-import type { Draft, RunByHand } from '../control/schedules.ts'
+import type { Rehearsal } from '../control/schedule-outlook.ts'
+import type { Back, Draft, RunByHand } from '../control/schedules.ts'
 import type { Pause } from '../db/statements/schedule-edits.ts'
 import { parseDuration } from '../duration.ts'
 import { EnqueueError, type Fault } from '../errors.ts'
 import { parseInstant } from '../instant.ts'
 import { findUnstorable } from '../json.ts'
+import { CHANGES_BODY, DEFINITION_BODY } from '../schedules/definition.ts'
 import { SPEC_BODY } from '../schedules/spec.ts'
 import { readRunBody } from './run-body.ts'
 import { PREVIEW, PREVIEW_MAX } from './schedule-query.ts'
@@ -80,6 +82,36 @@ export function readPause(body: unknown): Pause {
     reason: reason as string | null,
     until: seconds === null ? (until as string | null) : seconds / 1000,
   }
+}
+
+const BACK = { version: integer(1, 999_999_999), reason: text(500) }
+export const BACK_BODY = objectSchema(BACK)
+
+export function readBack(body: unknown): Back {
+  const { version = null, reason = null } = readFields(body, BACK)
+  return { version: version as number | null, reason: reason as string | null }
+}
+
+const REHEARSAL = { as_of: instant, changes: null }
+export const REHEARSAL_BODY = objectSchema({ ...REHEARSAL, changes: CHANGES_BODY })
+
+/** Of a schedule that stands. */
+export function readRehearsal(body: unknown): Rehearsal {
+  const { as_of = null, changes = null } = readFields(body, REHEARSAL)
+  return { asOf: as_of as string | null, body: changes }
+}
+
+const DRAFT_REHEARSAL = { as_of: instant, definition: null }
+const DRAFT_REHEARSAL_NEEDS = ['definition']
+export const DRAFT_REHEARSAL_BODY = objectSchema(
+  { ...DRAFT_REHEARSAL, definition: DEFINITION_BODY },
+  DRAFT_REHEARSAL_NEEDS,
+)
+
+/** Of one that is not saved. */
+export function readDraftRehearsal(body: unknown): Rehearsal {
+  const { as_of = null, definition } = readFields(body, DRAFT_REHEARSAL, DRAFT_REHEARSAL_NEEDS)
+  return { asOf: as_of as string | null, body: definition }
 }
 
 const STRETCH = { from: instant, to: instant, dry_run: flag }

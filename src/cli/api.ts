@@ -6,6 +6,7 @@ import { requireMigrated } from '../db/migrate.ts'
 import { VERSION } from '../version.ts'
 import { addressOf, explainListenError } from './listening.ts'
 import { loadApp, loadModules } from './modules.ts'
+import { mountPanel } from './panel.ts'
 import { serve, type ServeFlags, type Service, type Setting } from './serve.ts'
 
 export async function serveApi(flags: ServeFlags): Promise<number> {
@@ -37,6 +38,7 @@ async function beginApi({ config, given, log, go }: Setting): Promise<Service> {
   const serving = { timezone, secret, rateLimits, trustProxy, outbound, version: VERSION }
   const app = createServer({ rowbeat, logger: log, ...serving })
   await routes?.(app, { rowbeat, databaseUrl })
+  const panel = config.admin ? await mountPanel(app, { rowbeat, timezone, outbound }) : null
   try {
     await app.listen({ host: config.host, port })
   } catch (error) {
@@ -44,7 +46,7 @@ async function beginApi({ config, given, log, go }: Setting): Promise<Service> {
   }
   const url = addressOf(config.host, (app.server.address() as { port: number }).port)
   log.info({ url }, 'listening')
-  return { url, document: { url }, stop: createStop(app, rowbeat) }
+  return { url, document: { url, panel: panel && url + panel }, stop: createStop(app, rowbeat) }
 }
 
 /** Lets requests in flight finish; when the grace is over, or at a second call, their connections are cut. */

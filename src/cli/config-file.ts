@@ -44,6 +44,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   logLevel: 'ROWBEAT_LOG_LEVEL',
   prepare: 'ROWBEAT_PREPARE',
   adminEmail: 'ROWBEAT_ADMIN_EMAIL',
+  admin: 'ROWBEAT_ADMIN',
   httpTask: 'ROWBEAT_HTTP_TASK',
   httpAllow: 'ROWBEAT_HTTP_ALLOW',
   httpHttpsOnly: 'ROWBEAT_HTTP_HTTPS_ONLY',

@@ -27,6 +27,7 @@ export interface Flags {
   json?: boolean
   port?: number
   host?: string
+  admin?: boolean
 }
 
 /** Every command has these. */
@@ -48,6 +49,10 @@ export function addServing(command: Command): Command {
       whole(0, 65_535),
     )
     .option('--host <address>', 'address to listen on (default: HOST, then 127.0.0.1)')
+    .option(
+      '--no-admin',
+      'without the panel (default: ROWBEAT_ADMIN, then with it where adminjs is installed)',
+    )
 }
 
 export function addGrace(command: Command): Command {
@@ -75,6 +80,8 @@ export async function readSettings(flags: Flags, working: WorkingFlags | null = 
   const config = readConfig(env, {
     port: flags.port,
     host: flags.host,
+    // Commander says true where nothing was typed.
+    admin: flags.admin === false ? false : undefined,
     dataDir: flags.dataDir === undefined ? undefined : resolve(flags.dataDir),
     ...(working ? readWorking(working) : {}),
   })

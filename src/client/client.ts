@@ -9,7 +9,8 @@
  */
 import { isFinished, type RunDocument } from '../results/run.ts'
 import { createCaller, type Call, type CallerOptions, type CallOptions, type Query } from './call.ts'
-import { watchEvents, type WatchOptions } from './events.ts'
+import { followLogs, watchEvents, type WatchOptions } from './events.ts'
+import { watchLive } from './live.ts'
 import { OPERATIONS, type OperationId } from './operations.ts'
 import type { AccessVerbs, Page, QueueVerbs, RunVerbs, ScheduleVerbs } from './verbs.ts'
 
@@ -40,11 +41,17 @@ const WAIT_S = 25
 export function createClient(options: ClientOptions): Client {
   const call = createCaller(options)
   const verbs = Object.keys(OPERATIONS).map((id) => [id, createVerb(call, id as OperationId)])
-  const plain = Object.fromEntries(verbs) as Omit<Client, 'watchRun' | 'waitForRun' | 'each'>
+  const plain = Object.fromEntries(verbs) as Omit<
+    Client,
+    'watchRun' | 'followLogs' | 'watchLive' | 'waitForRun' | 'each'
+  >
   return Object.freeze({
     ...plain,
     watchRun: (id: string, watching?: WatchOptions) =>
       watchEvents(call, fill(OPERATIONS.watchRun[1], [id]), watching),
+    watchLive: (watching?: WatchOptions) => watchLive(call, OPERATIONS.watchLive[1], watching),
+    followLogs: (id: string, following?: WatchOptions) =>
+      followLogs(call, fill(OPERATIONS.followLogs[1], [id]), following),
     async waitForRun(
       id: string,
       { timeout = Number.POSITIVE_INFINITY, signal }: { timeout?: number; signal?: AbortSignal } = {},

@@ -1,9 +1,10 @@
 /**
- * A run and each change of it, as an async iterator over server-sent events. A stream that breaks is opened again, with
+ * A run and each change of it, or what it says, as an async iterator over server-sent events. A stream that breaks is opened again, with
  * Last-Event-ID, so that what was seen is not told twice; it ends after a finished state. EventSource would do the same, but
  * cannot send a key.
  */
 import { isFinished, type RunDocument } from '../results/run.ts'
+import type { LogDocument } from '../db/statements/run-parts.ts'
 import { ApiProblem, ApiUnreachable, type Call } from './call.ts'
 
 const RETRY_MS = 250
@@ -19,25 +20,54 @@ export interface WatchOptions {
 export async function* watchEvents(
   call: Call,
   path: string,
-  { signal, retryMs = RETRY_MS }: WatchOptions = {},
+  options: WatchOptions = {},
 ): AsyncGenerator<RunDocument, void, undefined> {
-  let seen: { text: string; id: string } | undefined
+  let seen = ''
+  const isLast = ({ data }: Frame): boolean => isFinished((JSON.parse(data) as RunDocument).state)
+  for await (const { data } of readEvents(call, path, options, isLast)) {
+    if (data !== seen) yield JSON.parse(data) as RunDocument
+    seen = data
+  }
+}
+
+/** Each line that a run says, until it has ended; as watchEvents. */
+export async function* followLogs(
+  call: Call,
+  path: string,
+  options: WatchOptions = {},
+): AsyncGenerator<LogDocument, void, undefined> {
+  const isLast = ({ event }: Frame): boolean => event === 'end'
+  for await (const frame of readEvents(call, path, options, isLast))
+    if (!isLast(frame)) yield JSON.parse(frame.data) as LogDocument
+}
+
+/** `opened` is told each time the stream stands, for those whose events have no ids: what happened meanwhile is told by nobody. */
+export async function* readEvents(
+  call: Call,
+  path: string,
+  { signal, retryMs = RETRY_MS }: WatchOptions,
+  isLast: (frame: Frame) => boolean,
+  opened?: Frame,
+): AsyncGenerator<Frame, void, undefined> {
+  let seen: string | undefined
   let delayMs = retryMs
   for (;;) {
     // Cancelling what is read leaves the connection open in some; aborting the request closes it in all.
     const over = new AbortController()
     const end = signal ? AbortSignal.any([signal, over.signal]) : over.signal
     try {
-      const headers = { accept: 'text/event-stream', ...(seen ? { 'last-event-id': seen.id } : {}) }
+      const headers = {
+        accept: 'text/event-stream',
+        ...(seen === undefined ? {} : { 'last-event-id': seen }),
+      }
       const response = await call({ method: 'GET', path, options: { signal: end, headers } })
       if (response.status === 204) return
-      for await (const { data, id } of readFrames(response)) {
+      if (opened) yield opened
+      for await (const frame of readFrames(response)) {
         delayMs = retryMs
-        if (data === seen?.text) continue
-        seen = { text: data, id }
-        const run = JSON.parse(data) as RunDocument
-        yield run
-        if (isFinished(run.state)) return
+        if (frame.id !== '') seen = frame.id
+        yield frame
+        if (isLast(frame)) return
       }
     } catch (error) {
       if (signal?.aborted || !comesBack(error)) throw error
@@ -56,7 +86,8 @@ function comesBack(error: unknown): boolean {
   return error instanceof ApiUnreachable || error instanceof TypeError
 }
 
-interface Frame {
+export interface Frame {
+  event: string
   data: string
   id: string
 }
@@ -79,7 +110,7 @@ async function* readFrames(response: Response): AsyncGenerator<Frame, void, unde
             .filter((line) => line.startsWith(`${name}: `))
             .map((line) => line.slice(name.length + 2))
             .join('\n')
-        if (field('data') !== '') yield { data: field('data'), id: field('id') }
+        if (field('data') !== '') yield { event: field('event'), data: field('data'), id: field('id') }
       }
     }
   } finally {

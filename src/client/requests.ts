@@ -101,6 +101,9 @@ export type PreviewRequest = { readonly schedule: Timing } & Given<{
   end_at: string
 }>
 
+export type DryRunRequest = Given<{ as_of: string; changes: ScheduleChanges }>
+export type DryRunDraftRequest = { readonly definition: ScheduleRequest } & Given<{ as_of: string }>
+
 export type QueueLimits = Given<{
   concurrency: number
   rate: number | string

@@ -5,11 +5,16 @@
 import type { MeDocument } from '../api/documents/access.ts'
 import type { Problem } from '../api/problem.ts'
 import type { Backfill } from '../control/backfill.ts'
+import type { FailureDocument, FailuresDocument } from '../control/failures.ts'
 import type { NewKeyDocument } from '../control/keys.ts'
 import type { TroubleDocument } from '../control/problems.ts'
+import type { RunCounts } from '../control/run-counts.ts'
 import type { BatchedRun } from '../control/run-batch.ts'
+import type { FiringFeedDocument } from '../control/firings.ts'
 import type { FiringDocument, ScheduleDocument } from '../control/schedule-document.ts'
 import type { Imported, ScheduleFile } from '../control/schedule-exchange.ts'
+import type { DryRun, RecentFiring, ScheduleVersion } from '../control/schedule-outlook.ts'
+import type { Timeline } from '../control/schedule-timeline.ts'
 import type { TokenDocument } from '../control/sessions.ts'
 import type { StatsDocument } from '../control/stats.ts'
 import type { TaskStats } from '../control/task-reading.ts'
@@ -29,7 +34,10 @@ import type { RunDocument } from '../results/run.ts'
 import type { Preview } from '../schedules/preview.ts'
 import type { CallOptions, Query } from './call.ts'
 import type { WatchOptions } from './events.ts'
+import type { LiveEvent } from './live.ts'
 import type {
+  DryRunDraftRequest,
+  DryRunRequest,
   OperationRequest,
   PreviewRequest,
   QueueLimits,
@@ -42,7 +50,9 @@ import type {
 export type {
   AttemptDocument,
   AuditDocument,
+  FailureDocument,
   FiringDocument,
+  FiringFeedDocument,
   KeyDocument,
   LogDocument,
   OperationDocument,
@@ -88,6 +98,12 @@ export interface RunVerbs {
   getResult: GetOne<RunDocument>
   /** The run as it is, then each change of it, until it has finished. */
   watchRun: (id: string, options?: WatchOptions) => AsyncGenerator<RunDocument, void, undefined>
+  /** How many there are in each state; the filters are those of `listRuns`. */
+  countRuns: (query?: Query, options?: CallOptions) => Promise<RunCounts>
+  /** What failed in a period, by what it has in common. */
+  listFailures: (query?: Query, options?: CallOptions) => Promise<FailuresDocument>
+  /** What it said, and says, line by line, until it has ended. */
+  followLogs: (id: string, options?: WatchOptions) => AsyncGenerator<LogDocument, void, undefined>
   listLogs: Look<Page<LogDocument>>
   listAttempts: GetOne<Page<AttemptDocument>>
   revokeRun: Act<RunDocument, { terminate?: boolean; reason?: string }>
@@ -113,9 +129,20 @@ export interface ScheduleVerbs {
   runSchedule: Act<RunDocument, RunByHandRequest>
   pauseSchedule: Act<ScheduleDocument, { reason?: string; until?: string | Duration }>
   resumeSchedule: Act<ScheduleDocument>
-  revertSchedule: Act<ScheduleDocument>
+  /** To what its code declares, or to a version it had. */
+  revertSchedule: Act<ScheduleDocument, { version?: number | null; reason?: string | null }>
+  listVersions: Look<Page<ScheduleVersion>>
+  dryRunSchedule: Act<DryRun, DryRunRequest>
+  dryRunDefinition: Make<DryRun, DryRunDraftRequest>
+  listRecentFirings: (
+    query: Query,
+    options?: CallOptions,
+  ) => Promise<{ items: { schedule_id: string; firings: RecentFiring[] }[] }>
+  getTimeline: (query?: Query, options?: CallOptions) => Promise<Timeline>
   backfillSchedule: Act<Backfill, { from: string; to: string; dry_run?: boolean }>
   listFirings: Look<Page<FiringDocument>>
+  /** Of all schedules. */
+  listAllFirings: List<FiringFeedDocument>
   previewSchedule: Look<Preview>
   previewTiming: Make<Preview, PreviewRequest>
   exportSchedules: (query?: Query, options?: CallOptions) => Promise<ScheduleFile>
@@ -144,6 +171,8 @@ export interface QueueVerbs {
   getTask: Look<TaskDocument & { stats: TaskStats }>
   listProblems: Get<Page<TroubleDocument>>
   getStats: (query?: Query, options?: CallOptions) => Promise<StatsDocument>
+  /** The figures each second and the runs that change, without an end; `open` each time the stream stands anew. */
+  watchLive: (options?: WatchOptions) => AsyncGenerator<LiveEvent, void, undefined>
 }
 
 type WebhookRequest = Pick<WebhookFields, 'name' | 'url'> & Partial<WebhookFields>

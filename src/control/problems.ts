@@ -5,6 +5,7 @@
 import { requireScope, type Caller } from '../auth/scopes.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import type { Queryable } from '../db/handle.ts'
+import { listHolders, type Holder } from '../db/statements/diagnosis.ts'
 import { readProblemFacts, type ProblemFacts } from '../db/statements/problems.ts'
 import { createMemo } from './memo.ts'
 
@@ -20,10 +21,15 @@ export const PROBLEM_CODES = [
   'worker_lag',
   'worker_clock',
   'worker_versions',
+  'worker_polling',
+  'run_poison',
   'schedule_error',
+  'schedule_never',
   'schedule_disabled',
   'schedule_late',
   'operation_stuck',
+  'transaction_old',
+  'retention_behind',
 ] as const
 export type ProblemCode = (typeof PROBLEM_CODES)[number]
 
@@ -31,7 +37,7 @@ export interface TroubleDocument {
   code: ProblemCode
   /** `error`: something does not happen; `warning`: it may soon, or happens late. */
   level: 'error' | 'warning'
-  /** What has the problem: the name of a queue, task, worker or schedule, the id of an operation; null for all. */
+  /** What has the problem: the name of a queue, task, worker, schedule or session, the id of an operation; null for all. */
   subject: string | null
   /** What is seen. */
   detail: string
@@ -53,6 +59,10 @@ const SILENT = 10
 const SLOW = 300
 const LAG_MS = 500
 const SKEW_MS = 2000
+/** Transactions so old keep rows from being cleared away, and upkeep, which comes each hour, is behind. */
+const OLD = 300
+const TOO_OLD = 3600
+const BEHIND = 3 * 3600
 
 export function createProblemControl(db: Queryable): ProblemControl {
   const memo = createMemo<TroubleDocument[]>()
@@ -62,7 +72,11 @@ export function createProblemControl(db: Queryable): ProblemControl {
       requireScope(caller, 'queues:read')
       requireScope(caller, 'workers:read')
       requireScope(caller, 'schedules:read')
-      return await memo('', async () => findTroubles(await readProblemFacts(db))).catch((error: unknown) => {
+      const find = async (): Promise<TroubleDocument[]> => {
+        const [facts, holders] = await Promise.all([readProblemFacts(db), listHolders(db)])
+        return findTroubles(facts, holders)
+      }
+      return await memo('', find).catch((error: unknown) => {
         throw explainDatabaseError(error)
       })
     },
@@ -72,12 +86,15 @@ export function createProblemControl(db: Queryable): ProblemControl {
 type Told = Omit<TroubleDocument, 'runs'> & { runs?: number }
 
 /** Pure. */
-export function findTroubles(facts: ProblemFacts): TroubleDocument[] {
+export function findTroubles(facts: ProblemFacts, holders: readonly Holder[] = []): TroubleDocument[] {
   const told: Told[] = [
     ...queueTroubles(facts),
     ...processTroubles(facts),
+    ...facts.poison.map(poisonTrouble),
     ...scheduleTroubles(facts),
     ...operationTroubles(facts),
+    ...holders.flatMap(holderTrouble),
+    ...upkeepTroubles(facts),
   ]
   return told
     .map(({ runs = null, ...rest }) => ({ ...rest, runs }))
@@ -150,7 +167,7 @@ function processTroubles({ processes, enabled }: ProblemFacts): Told[] {
     add('no_worker', 'error', null, 'No worker lives, so nothing runs.', 'Start one: rowbeat worker.')
   if (enabled > 0 && !live.some(({ kind }) => kind === 'beat'))
     add('no_beat', 'error', null, 'No beat lives, so no schedule fires.', 'Start one: rowbeat beat.')
-  for (const { name, kind, unseen, lag_ms: lag, skew_ms: skew } of processes) {
+  for (const { name, kind, unseen, lag_ms: lag, skew_ms: skew, listening } of processes) {
     const who = `${kind} ${name}`
     if (unseen >= SILENT) {
       const mend = 'Its runs go back as soon as a worker lives that sees it; look at its machine and its log.'
@@ -165,6 +182,12 @@ function processTroubles({ processes, enabled }: ProblemFacts): Told[] {
     if (skew !== null && Math.abs(skew) > SKEW_MS) {
       const mend = 'Let its machine keep time (NTP): times that a worker stamps are wrong until then.'
       add('worker_clock', 'warning', name, `The clock of ${who} is ${Math.round(skew)} ms off.`, mend)
+    }
+    if (listening === false) {
+      const detail = `No notification reaches ${who}: it looks for work about once a second instead.`
+      const mend =
+        'A pooler in transaction mode (PgBouncer) does not carry LISTEN: give workers a direct address, or pool_mode = session.'
+      add('worker_polling', 'warning', name, detail, mend)
     }
   }
   const versions = [...new Set(live.map(({ version }) => version))].sort()
@@ -184,6 +207,11 @@ function processTroubles({ processes, enabled }: ProblemFacts): Told[] {
 function scheduleTroubles({ schedules }: ProblemFacts): Told[] {
   return schedules.map(({ id, name, enabled, error, failures, late }): Told => {
     const about = { subject: name, links: [`/v1/schedules/${id}`, `/v1/schedules/${id}/firings`] }
+    if (error !== null && /\bnever\b/.test(error)) {
+      const detail = `Schedule "${name}" never fires: ${error.replace(/^never fires: /, '')}.`
+      const mend = 'Give it an instant that lies ahead, or disable it.'
+      return { ...about, code: 'schedule_never', level: 'error', detail, mend }
+    }
     if (error !== null) {
       const detail = `Schedule "${name}" cannot fire: ${error}`
       return { ...about, code: 'schedule_error', level: 'error', detail, mend: 'Edit what it names.' }
@@ -213,6 +241,55 @@ function operationTroubles({ operations }: ProblemFacts): Told[] {
     mend: 'Workers work it off: look whether one lives; or stop it.',
     links: [`/v1/operations/${id}`],
   }))
+}
+
+function poisonTrouble({ task, waiting, lost }: ProblemFacts['poison'][number]): Told {
+  const runs = (n: number): string => (n === 1 ? '1 run' : `${n} runs`)
+  const words = [
+    ...(lost > 0 ? [`${runs(lost)} given up in the last hour`] : []),
+    ...(waiting > 0 ? [`${runs(waiting)} waiting for another try, alone`] : []),
+  ]
+  const search = `task:${task} ${lost > 0 ? 'reason:worker_lost' : 'redeliveries:>0'}`
+  return {
+    code: 'run_poison',
+    level: lost > 0 ? 'error' : 'warning',
+    subject: task,
+    detail: `Workers die of task ${task}: ${words.join(', ')}.`,
+    mend: 'Look at what it does to its process (memory, native code), isolate it (isolate: "process"), and retry these runs once it is mended.',
+    runs: waiting + lost,
+    links: [`/v1/runs?q=${encodeURIComponent(search)}`],
+  }
+}
+
+function holderTrouble({ kind, name, seconds, state, application }: Holder): Told[] {
+  if (seconds === null || seconds < OLD) return []
+  const who = application ? `${kind} ${name} (${application})` : `${kind} ${name}`
+  const doing = state ? `, ${state}` : ''
+  return [
+    {
+      code: 'transaction_old',
+      level: seconds < TOO_OLD ? 'warning' : 'error',
+      subject: name,
+      detail: `A transaction of ${who} is open for ${span(seconds)}${doing}: deleted rows stay, and every claim walks past them.`,
+      mend:
+        kind === 'session'
+          ? `End it where it was begun, or here: select pg_terminate_backend(${name}).`
+          : `End it: rollback prepared '${name}'.`,
+      links: [],
+    },
+  ]
+}
+
+function upkeepTroubles({ processes, upkeep: { unseen, expired } }: ProblemFacts): Told[] {
+  if (!processes.some(isWorking)) return []
+  const isLate = unseen !== null && unseen >= BEHIND
+  if (!isLate && (expired ?? 0) < BEHIND) return []
+  const detail = isLate
+    ? `Upkeep of results has not begun for ${span(unseen)}.`
+    : `Results that expired ${span(expired!)} ago are still there.`
+  const mend =
+    'Workers do it each hour: look into their logs; to catch up at once: rowbeat call rowbeat.cleanup.'
+  return [{ code: 'retention_behind', level: 'warning', subject: null, detail, mend, links: [] }]
 }
 
 const count = (runs: number): string => (runs === 1 ? '1 run waits' : `${runs} runs wait`)

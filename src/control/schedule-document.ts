@@ -3,7 +3,7 @@
  * in plain words. A row whose timing cannot be read (SQL may write one) is told as it is, without words; `error` says why.
  */
 import { mayDo, type Caller } from '../auth/scopes.ts'
-import type { Almanac } from '../schedules/almanac.ts'
+import type { Almanac, Bounds } from '../schedules/almanac.ts'
 import type { ScheduleDefinition } from '../schedules/definition.ts'
 import { createShelf } from '../schedules/shelf.ts'
 import { describeSpec, type ScheduleSpec } from '../schedules/spec.ts'
@@ -120,4 +120,13 @@ export function revealTo(caller: Caller, document: ScheduleDocument): ScheduleDo
   return mayDo(caller, 'schedules:read')
     ? document
     : { ...document, input: null, headers: {}, tags: [], description: '' }
+}
+
+/** From and until when it may fire. */
+export function boundsOf({ anchor_at, start_at, end_at }: ScheduleDocument): Bounds {
+  return {
+    anchorMs: Date.parse(anchor_at),
+    startMs: start_at === null ? null : Date.parse(start_at),
+    endMs: end_at === null ? null : Date.parse(end_at),
+  }
 }

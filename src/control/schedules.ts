@@ -6,6 +6,7 @@
  * asks for no version in particular (`any`) is not told but tried again. Firings leave the version alone, so a schedule that fires
  * fifty times a second can be edited.
  */
+import { setTimeout as wait } from 'node:timers/promises'
 import { mayDo, PROCESS, requireScope, type Caller } from '../auth/scopes.ts'
 import { toQueryable, type Queryable } from '../db/handle.ts'
 import {
@@ -19,6 +20,7 @@ import {
   updateSchedule,
   type Pause,
 } from '../db/statements/schedule-edits.ts'
+import { restoreVersion } from '../db/statements/schedule-versions.ts'
 import {
   findScheduleId,
   listFirings,
@@ -43,6 +45,7 @@ import { backfill, listInstants, type Backfill, type Stretch } from './backfill.
 import { concealRun, type RunControl, type RunRequest } from './runs.ts'
 import { createScheduleCheck } from './schedule-check.ts'
 import {
+  boundsOf,
   createScheduleReader,
   revealTo,
   type FiringDocument,
@@ -55,6 +58,7 @@ import {
   type ImportMode,
   type ScheduleFile,
 } from './schedule-exchange.ts'
+import { createScheduleOutlook, readVersion, type ScheduleOutlook } from './schedule-outlook.ts'
 import {
   changedSchedule,
   explainScheduleRefusal,
@@ -87,8 +91,15 @@ export interface RunByHand {
   request: RunRequest
 }
 
+/** Where a schedule is to go back to, and why. */
+export interface Back {
+  /** Null: what the code declared. */
+  version?: number | null
+  reason?: string | null
+}
+
 /** Each verb throws AccessError; those with an id RB_SCHEDULE_NOT_FOUND; those with a match RB_SCHEDULE_CHANGED. */
-export interface ScheduleControl {
+export interface ScheduleControl extends ScheduleOutlook {
   /** `more`: the last of them is not the last there is. */
   list(
     caller: Caller,
@@ -111,8 +122,8 @@ export interface ScheduleControl {
   pause(caller: Caller, id: string, pause: Pause, match: Match): Promise<ScheduleDocument>
   /** Throws RB_SCHEDULE_INVALID when no instant of it lies ahead. */
   resume(caller: Caller, id: string, match: Match): Promise<ScheduleDocument>
-  /** Back to what the code declared. Throws RB_SCHEDULE_UNDECLARED. */
-  revert(caller: Caller, id: string, match: Match): Promise<ScheduleDocument>
+  /** Back to a version it had; to none in particular: to what the code declared. Throws RB_SCHEDULE_UNDECLARED, and as `edit`. */
+  revert(caller: Caller, id: string, match: Match, back?: Back): Promise<ScheduleDocument>
   run(caller: Caller, id: string, asked: RunByHand, match: Match): Promise<RunDocument>
   backfill(caller: Caller, id: string, stretch: Stretch, match: Match): Promise<Backfill>
   firings(
@@ -130,6 +141,7 @@ export interface ScheduleControl {
 
 /** How often a change to any version is tried while others change the row. */
 const TRIES = 20
+const STEP_BACK_MS = 4
 const EVERYTHING = 10_000_000
 
 /** Null: no schedule has this id and version any more. */
@@ -149,7 +161,8 @@ export function createScheduleControl(
   const db = toQueryable(rowbeat.db)
   const almanac = createAlmanac({ zone: timezone })
   const check = createScheduleCheck(almanac, timezone, runs.checkInput)
-  const { toDocument, toDefinition } = createScheduleReader(almanac)
+  const reader = createScheduleReader(almanac)
+  const { toDocument, toDefinition } = reader
 
   const require = async (id: string, match: Match = 'any'): Promise<Found> => {
     const row = await readSchedule(db, id)
@@ -172,6 +185,8 @@ export function createScheduleControl(
       )
       if (row !== null) return toDocument(row)
       if (tries === TRIES) throw changedSchedule(found.schedule.name, found.schedule.version)
+      // Some of those who come at once must step back, or the same one loses each time.
+      await wait(Math.random() * tries * STEP_BACK_MS)
     }
   }
   const show = (question: Question, nowMs: number, spec: ScheduleSpec, bounds: Partial<Bounds>): Preview => {
@@ -252,10 +267,15 @@ export function createScheduleControl(
       })
       return revealTo(caller, resumed)
     },
-    async revert(caller, id, match) {
+    async revert(caller, id, match, { version = null, reason = null } = {}) {
       requireScope(caller, 'schedules:write')
-      const deed = { action: 'schedule.revert' }
-      const reverted = await change({ caller, id, match, deed }, ({ schedule }) => {
+      const deed = { action: 'schedule.revert', reason }
+      const reverted = await change({ caller, id, match, deed }, async ({ schedule, nowMs }) => {
+        if (version !== null) {
+          const { definition } = await readVersion(db, reader, schedule, version)
+          await check.readEdit({ ...definition, enabled: schedule.enabled }, schedule, nowMs)
+          return (...row) => restoreVersion(...row, version)
+        }
         if (schedule.origin !== 'code') throw undeclaredSchedule(schedule.name)
         return revertSchedule
       })
@@ -346,18 +366,11 @@ export function createScheduleControl(
       requireScope(caller, 'schedules:read')
       return (await listOrphans(db, declared)).map(toDocument)
     },
+    ...createScheduleOutlook({ handle: rowbeat.db, almanac, check, reader, runs }),
   }
   return explained(verbs, explainScheduleRefusal)
 }
 
 function requireEither(caller: Caller): void {
   if (!mayDo(caller, 'schedules:write')) requireScope(caller, 'schedules:read')
-}
-
-function boundsOf({ anchor_at, start_at, end_at }: ScheduleDocument): Bounds {
-  return {
-    anchorMs: Date.parse(anchor_at),
-    startMs: start_at === null ? null : Date.parse(start_at),
-    endMs: end_at === null ? null : Date.parse(end_at),
-  }
 }

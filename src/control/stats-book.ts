@@ -1,6 +1,6 @@
 /**
- * What finished in a period, slice by slice. A slice that is over does not change any more, so it is counted once and kept;
- * a reading counts the last two and what is new. The first reading of a long period counts all of it, a part at a time.
+ * What finished in a period of minutes, slice by slice. A slice that is over does not change any more, so it is counted once and kept;
+ * a reading counts the last two and what is new. The first reading counts all of it, a part at a time.
  */
 import type { Queryable } from '../db/handle.ts'
 import { countFinished, type Count, type StatsKey } from '../db/statements/stats.ts'
@@ -18,7 +18,7 @@ export type ReadSlices = (by: StatsKey, period: number, end: number) => Promise<
 /** Slices of a period, about; and how many are counted at once. */
 const SLICES = 60
 const PART = 12
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800]
+const STEPS = [1, 2, 5, 10]
 const BOOKS_MAX = 12
 
 /** One reading of a period at a time: whoever asks is made to wait by memo.ts. */

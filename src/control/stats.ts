@@ -1,15 +1,19 @@
 /**
  * How the system does: what waits and runs now, what finished in a period, how long it waited and took. For charts and
- * tables that are asked for every few seconds: memo.ts says why that costs little.
+ * tables that are asked for every few seconds: memo.ts says why that costs little. A few minutes are counted in the results,
+ * in slices of seconds; longer periods are read from rollups, which are brought up to date before.
  */
 import { mayDo, requireScope, type Caller } from '../auth/scopes.ts'
 import { nowMs } from '../clock.ts'
 import { explainDatabaseError } from '../db/connect.ts'
 import type { Queryable } from '../db/handle.ts'
 import { listQueues, type QueueDocument } from '../db/statements/queue-figures.ts'
+import { readRolled, readRollups } from '../db/statements/rollups.ts'
 import { middleMs, type Count, type StatsKey } from '../db/statements/stats.ts'
+import { createRollUp } from '../dispatcher/roll-up.ts'
 import { createMemo } from './memo.ts'
-import { createStatsBook, type Slices } from './stats-book.ts'
+import { createStatsBook, type ReadSlices } from './stats-book.ts'
+import { coverSince } from './stats-cover.ts'
 
 export { STATS_KEYS, type StatsKey } from '../db/statements/stats.ts'
 
@@ -19,8 +23,9 @@ export interface StatsQuery {
   by: StatsKey
 }
 
-/** A week: older days have been read before. */
+/** A week, of what is read from results; and of what rollups hold. */
 export const PERIOD_MAX = 7 * 86_400
+export const LONG_PERIOD_MAX = 90 * 86_400
 export const PERIOD_MIN = 60
 
 export interface Ended {
@@ -50,6 +55,8 @@ export interface StatsGroup extends Ended {
 export interface StatsDocument {
   /** When it was read: figures that cost much are not read anew for each who asks. */
   at: string
+  /** What finished before this instant is counted. */
+  counted_until: string
   period: number
   /** Seconds of a slice. */
   step: number
@@ -70,23 +77,79 @@ export interface StatsControl {
 }
 
 const GROUPS_MAX = 100
+/** Periods below this are counted in the results. */
+const SHORT = 600
+/** Slices of a period, about, and their sizes. */
+const SLICES = 60
+const STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800]
+/** Rollups are brought up to date when they are older; one reading spends no more on it. */
+const STALE_MS = 500
+const ROLL_MS = 1000
+
+/** What finished in a period. */
+interface Past extends Pick<StatsDocument, 'step' | 'slices' | 'groups'> {
+  /** Seconds since 1970. */
+  until: number
+}
 
 export function createStatsControl(db: Queryable): StatsControl {
   const memo = createMemo<StatsDocument>()
   const readSlices = createStatsBook(db)
+  const rollUp = createRollUp(db)
   // One reading after another, whatever periods are asked for: it is a page for people that waits, not the database.
   let last: Promise<unknown> = Promise.resolve()
 
-  const read = async ({ period, by }: StatsQuery, withQueues: boolean): Promise<StatsDocument> => {
+  const readLong = async ({ period, by }: StatsQuery, end: number): Promise<Past> => {
+    await rollUp(STALE_MS, ROLL_MS)
+    const rolled = await readRolled(db)
+    const step = STEPS.find((size) => size * SLICES >= period) ?? STEPS.at(-1)!
+    const first = Math.floor((end - period) / step) * step
+    const stretches = {
+      slices: coverSince(first, step, rolled),
+      groups: coverSince(first, Infinity, rolled),
+    }
+    const figures = await readRollups(db, by, { step, ...stretches, most: GROUPS_MAX })
+    const known = new Map(figures.slices.map(([at, ...rest]) => [at, rest]))
+    const slices = spread(first, end, step).map((at) => {
+      const [succeeded = 0, failed = 0, revoked = 0] = known.get(at) ?? []
+      return { at: instant(at), succeeded, failed, revoked }
+    })
+    const groups = figures.groups.map(({ took, waited, ...group }) => ({
+      ...group,
+      duration: spansOf(took.map(([span, n]) => ({ span, n }))),
+      wait: spansOf(waited.map(([span, n]) => ({ span, n }))),
+      failure_rate: rateOf(group),
+    }))
+    return { step, slices, groups, until: Math.max(first, rolled[60]) }
+  }
+  const read = async (query: StatsQuery, withQueues: boolean): Promise<StatsDocument> => {
     const end = nowMs() / 1000
-    const slices = last.then(() => readSlices(by, period, end))
-    last = slices.catch(() => {})
-    const [read, queues] = await Promise.all([slices, withQueues ? listQueues(db) : []]).catch(
+    const past = last.then(() =>
+      query.period < SHORT ? readShort(readSlices, query, end) : readLong(query, end),
+    )
+    last = past.catch(() => {})
+    const [{ until, ...figures }, queues] = await Promise.all([past, withQueues ? listQueues(db) : []]).catch(
       (error: unknown) => {
         throw explainDatabaseError(error)
       },
     )
-    return describe({ period, by }, end, read, queues)
+    return {
+      at: instant(end),
+      counted_until: instant(until),
+      ...query,
+      step: figures.step,
+      now: countNow(queues),
+      finished: sumOf(figures.slices),
+      slices: figures.slices,
+      groups: figures.groups,
+      queues: queues.map(({ name, waiting, running, oldest_age, state }) => ({
+        name,
+        depth: Object.values(waiting).reduce((sum, n) => sum + n, 0),
+        running,
+        oldest_age,
+        state,
+      })),
+    }
   }
   return Object.freeze({
     async read(caller: Caller, query: StatsQuery) {
@@ -97,33 +160,30 @@ export function createStatsControl(db: Queryable): StatsControl {
   })
 }
 
-function describe(
-  query: StatsQuery,
-  end: number,
-  { first, last, step, counts }: Slices,
-  queues: readonly QueueDocument[],
-): StatsDocument {
+async function readShort(readSlices: ReadSlices, { period, by }: StatsQuery, end: number): Promise<Past> {
+  const { first, last, step, counts } = await readSlices(by, period, end)
   const bySlice = Map.groupBy(counts, ({ at }) => at)
-  const slices = Array.from({ length: (last - first) / step + 1 }, (_, index) => ({
-    at: new Date((first + index * step) * 1000).toISOString(),
-    ...ended(bySlice.get(first + index * step) ?? []),
+  const slices = spread(first, last, step).map((at) => ({
+    at: instant(at),
+    ...ended(bySlice.get(at) ?? []),
   }))
-  return {
-    at: new Date(end * 1000).toISOString(),
-    ...query,
-    step,
-    now: countNow(queues),
-    finished: ended(counts),
-    slices,
-    groups: groupsOf(counts),
-    queues: queues.map(({ name, waiting, running, oldest_age, state }) => ({
-      name,
-      depth: Object.values(waiting).reduce((sum, n) => sum + n, 0),
-      running,
-      oldest_age,
-      state,
-    })),
-  }
+  return { step, slices, groups: groupsOf(counts), until: end }
+}
+
+/** Beginnings of slices, the first and the last among them. */
+function spread(first: number, end: number, step: number): number[] {
+  return Array.from({ length: Math.floor((end - first) / step) + 1 }, (_, index) => first + index * step)
+}
+
+const instant = (seconds: number): string => new Date(seconds * 1000).toISOString()
+
+function sumOf(slices: readonly Ended[]): Ended {
+  const of = (key: keyof Ended): number => slices.reduce((sum, slice) => sum + slice[key], 0)
+  return { succeeded: of('succeeded'), failed: of('failed'), revoked: of('revoked') }
+}
+
+function rateOf({ succeeded, failed }: Ended): number | null {
+  return succeeded + failed === 0 ? null : failed / (succeeded + failed)
 }
 
 function countNow(queues: readonly QueueDocument[]): StatsDocument['now'] {
@@ -148,13 +208,12 @@ function groupsOf(counts: readonly Count[]): StatsGroup[] {
   const byKey = Map.groupBy(counts, ({ key }) => key)
   const groups = [...byKey].map(([name, own]) => {
     const ends = ended(own)
-    const judged = ends.succeeded + ends.failed
     return {
       name,
       ...ends,
       duration: spansOf(own.filter(({ by }) => by === 'took')),
       wait: spansOf(own.filter(({ by }) => by === 'waited')),
-      failure_rate: judged === 0 ? null : ends.failed / judged,
+      failure_rate: rateOf(ends),
     }
   })
   const total = (group: Ended): number => group.succeeded + group.failed + group.revoked

@@ -11,6 +11,8 @@ import { listenTo, notify } from './statements/notify.ts'
 
 export interface Listener {
   close(): Promise<void>
+  /** Whether notifications come through: null before the first ping was answered, and where nothing pings. */
+  isHeard?(): boolean | null
 }
 
 export interface ListenOptions {
@@ -81,17 +83,20 @@ function listenPostgresJs(sql: PostgresJsListener, options: ListenOptions): List
 /** One client of the pool, held for as long as it answers its own pings. */
 function listenNodePostgres(pool: pg.Pool, options: ListenOptions): Listener {
   const closing = new AbortController()
+  let heard: boolean | null = null
   const done = (async () => {
     while (!closing.signal.aborted) {
       try {
-        await holdClient(pool, options, closing.signal)
+        await holdClient(pool, options, closing.signal, () => (heard = true))
       } catch (error) {
+        heard = false
         if (!closing.signal.aborted) options.onProblem?.(error)
       }
       await sleep(500, closing.signal)
     }
   })()
   return {
+    isHeard: () => heard,
     async close() {
       closing.abort()
       await atMost(1000, done)
@@ -99,7 +104,12 @@ function listenNodePostgres(pool: pg.Pool, options: ListenOptions): Listener {
   }
 }
 
-async function holdClient(pool: pg.Pool, options: ListenOptions, closing: AbortSignal): Promise<void> {
+async function holdClient(
+  pool: pg.Pool,
+  options: ListenOptions,
+  closing: AbortSignal,
+  onHeard: () => void,
+): Promise<void> {
   const client = await pool.connect()
   const broken = new AbortController()
   const stop = AbortSignal.any([closing, broken.signal])
@@ -112,8 +122,10 @@ async function holdClient(pool: pg.Pool, options: ListenOptions, closing: AbortS
   client.on('error', fail)
   client.on('end', () => fail(new StoreError('RB_DB_UNREACHABLE', 'the listening connection ended')))
   client.on('notification', (message) => {
-    if (message.channel === PING) answered = true
-    else if (!closing.aborted) options.onNotify(message.channel, message.payload ?? '')
+    if (message.channel === PING) {
+      answered = true
+      onHeard()
+    } else if (!closing.aborted) options.onNotify(message.channel, message.payload ?? '')
   })
   try {
     await listenTo(toQueryable(client), [...options.channels, PING])

@@ -5,10 +5,12 @@
 import { withConnection } from '../db/connect.ts'
 import { toQueryable, type Queryable } from '../db/handle.ts'
 import { deleteCommands } from '../db/statements/control.ts'
+import { countFailures } from '../db/statements/failures.ts'
 import { reclaimOrphans, sweepDead } from '../db/statements/recovery.ts'
 import { vacuumHot } from '../db/statements/upkeep.ts'
 import type { Chore } from '../dispatcher/dispatcher.ts'
 import { expireWaiting, workOperations } from '../dispatcher/operations.ts'
+import { createRollUp } from '../dispatcher/roll-up.ts'
 import { upkeep } from '../dispatcher/upkeep.ts'
 import type { RunEvents } from './events.ts'
 import { DEAD_SECONDS } from './heartbeat.ts'
@@ -21,7 +23,12 @@ const EXPIRE_MS = 1000
 const STEADY_MS = 5000
 const ORPHANS_MS = 20_000
 const UPKEEP_MS = 3_600_000
+/** Of all workers one counts, about every five seconds, and for so long at a time when there is much to count. */
+const ROLL_MS = 5000
+const ROLL_SLICE_MS = 50
 const KEEP_UP_MS = 10_000
+/** Of all workers one counts, about every ten seconds. */
+const COUNT_MS = 8000
 const DEAD_ROWS = 20_000
 
 export interface ChoresOptions {
@@ -38,12 +45,14 @@ export interface ChoresOptions {
 
 export function choresOf(options: ChoresOptions): Chore[] {
   const { db, lanes } = options
+  const rollUp = createRollUp(db)
   return [
     { everyMs: SWEEP_MS, run: () => sweep(options) },
     { everyMs: SWEEP_MS, run: () => lanes.check() },
     { everyMs: OPERATIONS_MS, run: () => workOperations(db) },
     { everyMs: EXPIRE_MS, run: () => expireWaiting(db) },
     { everyMs: ORPHANS_MS, run: async () => void (await reclaimOrphans(db)) },
+    { everyMs: ROLL_MS, run: () => rollUp(ROLL_MS - 1000, ROLL_SLICE_MS) },
     { everyMs: KEEP_UP_MS, run: () => keepUp(options) },
   ]
 }
@@ -58,6 +67,7 @@ async function sweep({ db, events, keep, steadyMs }: ChoresOptions): Promise<voi
 async function keepUp({ databaseUrl, prepare }: ChoresOptions): Promise<void> {
   await withConnection({ url: databaseUrl, role: 'upkeep', prepare }, async (sql) => {
     await vacuumHot(toQueryable(sql), DEAD_ROWS)
+    await countFailures(toQueryable(sql), COUNT_MS)
     if (await upkeep(toQueryable(sql), UPKEEP_MS)) await deleteCommands(toQueryable(sql))
   })
 }

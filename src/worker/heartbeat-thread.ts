@@ -18,6 +18,8 @@ import { readMainStack } from './stack.ts'
 /** The main thread tells twice a second; one that was silent for longer is blocked. */
 const SILENT_MS = 1000
 const PAUSE_MS = 3000
+/** Timers of two threads are not in step to the millisecond. */
+const SLACK_MS = 60
 
 const { url, id: firstId, everyMs } = workerData as ThreadData
 const port = parentPort!
@@ -32,6 +34,8 @@ const state = {
   busy: false,
   again: false,
   ending: false,
+  /** When the last sign of life was begun. */
+  beganAt: -Infinity,
   /** When the main thread last told anything. */
   toldAt: monotonicMs(),
   /** Commands that are answered or being answered. */
@@ -67,6 +71,7 @@ async function beat(): Promise<void> {
     return
   }
   state.busy = true
+  state.beganAt = monotonicMs()
   const { beat: told, announced, dirty, id } = state
   const { lagMs } = state
   state.dirty = false
@@ -115,7 +120,14 @@ async function dump(command: string): Promise<void> {
   }
 }
 
-const timer = setInterval(() => void beat(), everyMs)
+/**
+ * The main thread tells twice a second, and what it told is written at once where a beat is due: so a run that began is in the list
+ * within a second of its start. This timer beats for a main thread that is busy and tells nothing.
+ */
+const timer = setInterval(() => {
+  if (monotonicMs() - state.beganAt >= everyMs / 2) void beat()
+}, everyMs)
+const isDue = (): boolean => monotonicMs() - state.beganAt >= everyMs - SLACK_MS
 
 port.on('message', (message: ToThread) => {
   if (message.kind === 'end') {
@@ -133,5 +145,5 @@ port.on('message', (message: ToThread) => {
   state.lagMs = Math.max(state.lagMs, message.beat.loopLagMs)
   state.dirty ||= message.changed
   state.announced = message.announce
-  if (message.now) void beat()
+  if (message.now || isDue()) void beat()
 })

@@ -96,7 +96,10 @@ export function createWorker(options: WorkerOptions): Worker {
       id: membership.id,
       running: performer.listed,
       isStopping: () => life.phase !== 'running',
-      facts: standing.facts,
+      facts() {
+        const facts = standing.facts()
+        return facts && { ...facts, listening: listener?.isHeard?.() ?? null }
+      },
       events,
       onDead: () => void membership.declareDead(),
       onRevoked: revocations.beat,

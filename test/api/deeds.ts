@@ -9,7 +9,15 @@ const INTERVAL = { kind: 'interval', every: 1, period: 'hours' }
 export const PASSWORD = 'nine green bottles'
 
 /** What changes nothing that is logged: a run is its own record, and a sign-in says when it was last used. */
-export const UNLOGGED = ['enqueueRun', 'enqueueRuns', 'previewTiming', 'refreshTokens', 'testWebhook']
+export const UNLOGGED = [
+  'enqueueRun',
+  'enqueueRuns',
+  'previewTiming',
+  'dryRunSchedule',
+  'dryRunDefinition',
+  'refreshTokens',
+  'testWebhook',
+]
 
 export interface Wanted {
   action: string

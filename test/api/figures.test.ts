@@ -1,4 +1,5 @@
 import t from 'tap'
+import { findTroubles } from '../../src/control/problems.ts'
 import { serve } from './world.ts'
 
 const world = await serve(t)
@@ -117,11 +118,50 @@ t.test('a slice that is over is counted once, and what finishes later is added',
   t.match(again.groups.at(-1), { name: '', revoked: 1, duration: null, wait: null, failure_rate: null })
 })
 
+t.test('a transaction that stays open is told with how to end it', (t) => {
+  const facts = {
+    processes: [],
+    waiting: [],
+    backlog: [],
+    queues: [],
+    schedules: [],
+    enabled: 0,
+    operations: [],
+    poison: [],
+  }
+  const holder = {
+    kind: 'session' as const,
+    name: '4711',
+    age: 9,
+    seconds: 4000,
+    state: 'idle in transaction',
+    application: 'psql',
+  }
+  const find = (seconds: number | null) =>
+    findTroubles({ ...facts, upkeep: { unseen: null, expired: null } }, [{ ...holder, seconds }]).filter(
+      ({ code }) => code === 'transaction_old',
+    )
+  t.match(find(4000), [
+    { level: 'error', subject: '4711', detail: /psql.*67 min/, mend: /pg_terminate_backend\(4711\)/ },
+  ])
+  t.match(find(400), [{ level: 'warning' }])
+  t.strictSame([find(200), find(null)], [[], []])
+  t.end()
+})
+
 t.test('problems are told with how to mend them', async (t) => {
   await live('w3', { queues: { high: 1 }, tasks: [], loop_lag_ms: 900, clock_skew_ms: -5000, version: '2' })
   await sql`select rowbeat.enqueue('demo.unknown', queue => 'high'), rowbeat.enqueue('demo.echo', queue => 'lonely'), rowbeat.enqueue('demo.add', queue => 'high')`
   await sql`insert into rowbeat.schedules (name, task, schedule) values ('broken', 'demo.add', '{"kind": "crontab", "hour": "3"}')`
   await sql`update rowbeat.schedules set error = 'no such hour' where name = 'broken'`
+  await sql`insert into rowbeat.schedules (name, task, schedule) values ('leap', 'demo.add', '{"kind": "crontab", "hour": "4"}')`
+  await sql`update rowbeat.schedules set error = 'never fires: no instant of it lies ahead' where name = 'leap'`
+  await sql`update rowbeat.workers set listening = name <> 'w3'`
+  await sql`insert into rowbeat.results (id, task, queue, state, reason, priority, attempt, attempts_max, redeliveries, created_at, run_at, finished_at, keep_until)
+    select rowbeat.uuid7(), 'demo.echo', 'default', 'FAILURE', 'worker_lost', 0, 1, 1, 3, now(), now(), now(), now() + interval '1 day' from generate_series(1, 2)`
+  await sql`update rowbeat_queue._private_jobs set attempts = 1, payload = (payload::jsonb || '{"redeliveries": 1}')::json
+    where task_id = (select id from rowbeat_queue._private_tasks where identifier = 'lonely:demo.echo')`
+  await sql`update rowbeat.upkeep set taken_at = now() - interval '5 hours'`
   const { status, json } = await call('GET', '/v1/problems')
   t.equal(status, 200)
   const found = json.items.map(({ code, subject }: { code: string; subject: string }) => `${code} ${subject}`)
@@ -135,12 +175,23 @@ t.test('problems are told with how to mend them', async (t) => {
     'worker_clock w3',
     'worker_versions null',
     'schedule_error broken',
+    'schedule_never leap',
+    'worker_polling w3',
+    'run_poison demo.echo',
+    'retention_behind null',
   ])
     t.ok(found.includes(one), `${one} in ${found.join(', ')}`)
   const unknown = json.items.find(({ code }: { code: string }) => code === 'task_unknown')
   t.match(unknown, { level: 'error', runs: 1, detail: /demo\.unknown/, mend: /./, links: [/^\/v1\/runs\?/] })
   for (const link of json.items.flatMap(({ links }: { links: string[] }) => links))
     t.equal((await call('GET', link)).status, 200, link)
+  const poison = json.items.find(({ code }: { code: string }) => code === 'run_poison')
+  t.match(poison, { level: 'error', runs: 3, detail: /2 runs given up .*1 run waiting/ })
+  const lost = (await call('GET', poison.links[0])).json.items
+  t.strictSame(
+    lost.map(({ reason }: { reason: string }) => reason),
+    ['worker_lost', 'worker_lost'],
+  )
   const levels = json.items.map(({ level }: { level: string }) => level)
   t.strictSame(levels, [...levels].sort(), 'errors first')
   const { key } = await world.issue(['runs:read'])

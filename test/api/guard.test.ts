@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type RouteOptions } from 'fastify'
 import t from 'tap'
 import type { Access } from '../../src/api/guard.ts'
-import { guard } from '../../src/api/guard.ts'
+import { bearerDoor, guard } from '../../src/api/guard.ts'
 import { makeKey, revokeKey } from '../../src/auth/key.ts'
 import { rowbeatPlugin } from '../../src/api/plugin.ts'
 import { ROLE_SCOPES, ROLES, SCOPES, type Scope } from '../../src/auth/scopes.ts'
@@ -238,7 +238,7 @@ t.test('a key that may only write does not read a standing run by its id', async
 
 t.test('a route that does not say who may call it cannot be registered', async (t) => {
   const app = fastify()
-  guard(app, { identify: async () => t.fail('nobody is asked') as never }, () => {})
+  guard(app, bearerDoor({ identify: async () => t.fail('nobody is asked') as never }), () => {})
   t.throws(() => app.get('/open', () => 'x'), { code: 'RB_INVARIANT' })
   await app.close()
 })

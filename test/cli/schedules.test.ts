@@ -20,7 +20,7 @@ t.test('the help names every command of the family, and each its flags', async (
   const { code, stdout } = await ask('--help')
   t.equal(code, 0)
   const family =
-    'list show firings preview orphans create edit delete pause resume revert run backfill export import'
+    'list show firings versions timeline preview orphans create edit delete pause resume revert run backfill dry-run export import'
   for (const command of family.split(' ')) t.match(stdout, new RegExp(`^  ${command} `, 'm'))
   const create = await ask('create', '--help')
   t.match(create.stdout, /^Usage: rowbeat schedules create \[options\] <name> <task> \[input\]/)

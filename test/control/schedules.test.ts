@@ -40,6 +40,9 @@ t.test('each verb asks for its scope, before it looks at anything', async (t) =>
     previewDraft: (by) => control.previewDraft(by, { schedule: TICK, count: 1 }),
     export: (by) => control.export(by, {}),
     orphans: (by) => control.orphans(by, []),
+    versions: (by) => control.versions(by, id, { below: null, limit: 5 }),
+    recent: (by) => control.recent(by, [id], 5),
+    timeline: (by) => control.timeline(by, { hours: 1 }),
   }
   const writing: Record<string, (by: Caller) => Promise<unknown>> = {
     create: (by) => control.create(by, body('two')),
@@ -47,6 +50,8 @@ t.test('each verb asks for its scope, before it looks at anything', async (t) =>
     edit: (by) => control.edit(by, id, {}, 'any'),
     run: (by) => control.run(by, id, byHand, 'any'),
     backfill: (by) => control.backfill(by, id, stretch, 'any'),
+    dryRun: (by) => control.dryRun(by, id, { asOf: null, body: null }),
+    dryRunDraft: (by) => control.dryRunDraft(by, { asOf: null, body: body('three') }),
     pause: (by) => control.pause(by, id, { reason: null, until: null }, 'any'),
     resume: (by) => control.resume(by, id, 'any'),
     revert: (by) => control.revert(by, id, 'any'),

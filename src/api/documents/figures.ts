@@ -78,6 +78,7 @@ const SPANS = document<Spans>('Spans', { mean: NUMBER, p50: NUMBER, p95: NUMBER,
 
 export const STATS = document<StatsDocument>('Stats', {
   at: MOMENT,
+  counted_until: MOMENT,
   period: NUMBER,
   step: NUMBER,
   by: words(...STATS_KEYS),

@@ -1,7 +1,11 @@
 /** Schedules, their firings, previews and files as they are answered. */
+import { orNull } from '../../check.ts'
 import type { Backfill } from '../../control/backfill.ts'
+import type { FiringFeedDocument } from '../../control/firings.ts'
 import type { FiringDocument, ScheduleDocument } from '../../control/schedule-document.ts'
 import type { Imported, ScheduleFile } from '../../control/schedule-exchange.ts'
+import type { DryRun, RecentFiring, ScheduleVersion } from '../../control/schedule-outlook.ts'
+import type { Collision, Timeline, TimelineRow } from '../../control/schedule-timeline.ts'
 import { CATCH_UPS, OVERLAPS, type ScheduleDefinition } from '../../schedules/definition.ts'
 import type { Preview } from '../../schedules/preview.ts'
 import {
@@ -20,11 +24,13 @@ import {
   MAYBE_NUMBER,
   MAYBE_TEXT,
   MOMENT,
+  NUMBER,
   OBJECT,
   pageOf,
   TEXT,
   words,
 } from './document.ts'
+import { RUN } from './run.ts'
 
 /** The timing as it is answered: complete and canonical, or what SQL wrote where that is no timing. */
 const TIMING = { ...OBJECT, description: 'As `schedule` is taken, with each default written out' }
@@ -74,7 +80,7 @@ export const SCHEDULE = document<ScheduleDocument>('Schedule', {
 })
 export const SCHEDULE_PAGE = pageOf(SCHEDULE)
 
-const FIRING = document<FiringDocument>('Firing', {
+const FIRED = {
   schedule_id: ID,
   due_at: MOMENT,
   state: words('fired', 'skipped', 'missed'),
@@ -85,8 +91,11 @@ const FIRING = document<FiringDocument>('Firing', {
   version: INTEGER,
   count: MAYBE_COUNT,
   until_at: MAYBE_MOMENT,
-})
-export const FIRING_PAGE = pageOf(FIRING)
+}
+export const FIRING_PAGE = pageOf(document<FiringDocument>('Firing', FIRED))
+export const FIRING_FEED_PAGE = pageOf(
+  document<FiringFeedDocument>('FiringOfSchedule', { ...FIRED, schedule: MAYBE_TEXT, task: MAYBE_TEXT }),
+)
 
 export const BACKFILL = document<Backfill>('Backfill', {
   dry_run: FLAG,
@@ -108,11 +117,71 @@ export const PREVIEW = document<Preview>('Preview', {
   notes: listOf(TEXT),
 })
 
+const DEFINITION = document<ScheduleDefinition>('ScheduleDefinition', WRITTEN)
 export const SCHEDULE_FILE = document<ScheduleFile>('ScheduleFile', {
   rowbeat: { const: 1 },
-  schedules: listOf(document<ScheduleDefinition>('ScheduleDefinition', WRITTEN)),
+  schedules: listOf(DEFINITION),
 })
 
 export const IMPORTED = document<Imported>('Imported', { created: COUNT, replaced: COUNT, skipped: COUNT })
+
+export const VERSION_PAGE = pageOf(
+  document<ScheduleVersion>('ScheduleVersion', {
+    version: COUNT,
+    at: MAYBE_MOMENT,
+    action: MAYBE_TEXT,
+    actor: { ...MAYBE_TEXT, description: 'Told to those who may read the audit log' },
+    actor_kind: orNull(words('key', 'user', 'process', 'database')),
+    via: orNull(words('rest', 'cli', 'panel', 'sql')),
+    reason: MAYBE_TEXT,
+    changed: orNull(listOf(TEXT)),
+    definition: DEFINITION,
+    text: MAYBE_TEXT,
+  }),
+)
+
+export const DRY_RUN = document<DryRun>('DryRun', {
+  due_at: MOMENT,
+  run: RUN,
+  live: listOf(ID),
+  notes: listOf(TEXT),
+})
+
+const RECENT_FIRING = document<RecentFiring>('RecentFiring', {
+  ...FIRED,
+  run_state: MAYBE_TEXT,
+  run_seconds: MAYBE_NUMBER,
+})
+export const RECENT_FIRINGS = keysOf<{ items: unknown }>({
+  items: listOf(
+    keysOf<{ schedule_id: string; firings: unknown }>({ schedule_id: ID, firings: listOf(RECENT_FIRING) }),
+  ),
+})
+
+export const TIMELINE = document<Timeline>('Timeline', {
+  from: MOMENT,
+  until: MOMENT,
+  items: listOf(
+    keysOf<TimelineRow>({
+      id: ID,
+      name: TEXT,
+      task: TEXT,
+      queue: MAYBE_TEXT,
+      text: TEXT,
+      jitter: MAYBE_NUMBER,
+      count: COUNT,
+      instants: listOf(MOMENT),
+    }),
+  ),
+  collisions: listOf(
+    keysOf<Collision>({
+      at: MOMENT,
+      times: COUNT,
+      schedules: listOf(keysOf<Collision['schedules'][number]>({ id: ID, name: TEXT })),
+      jitter: NUMBER,
+    }),
+  ),
+  more: FLAG,
+})
 
 export const DELETED_NOTE = keysOf<{ note: string }>({ note: TEXT })

@@ -1,4 +1,5 @@
 /** Queues, workers and what they answer, as REST tells them. */
+import { orNull } from '../../check.ts'
 import { PLACES, type QueueDocument } from '../../db/statements/queue-figures.ts'
 import type { CommandRecord, Inspected, Reply, WorkerDocument } from '../../db/statements/control.ts'
 import {
@@ -67,6 +68,7 @@ export const WORKER = document<WorkerDocument>('Worker', {
   seen_at: MOMENT,
   stopping: FLAG,
   quiet: FLAG,
+  listening: orNull(FLAG),
 })
 export const WORKER_PAGE = pageOf(WORKER)
 

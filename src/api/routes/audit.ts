@@ -28,7 +28,7 @@ const readExact = <Key extends 'actor' | 'action' | 'targetKind' | 'target' | 'r
     return isText(text, TEXT_MAX) ? null : `must be text of 1 to ${TEXT_MAX} characters`
   })
 
-const QUERY: Parameters<AuditQuery> = {
+export const AUDIT_PARAMETERS: Parameters<AuditQuery> = {
   limit: readLimit,
   cursor: readBefore,
   actor: readExact('actor', 'Only by whom this is the name or e-mail address'),
@@ -47,14 +47,14 @@ const LIST = endpoint(
     id: 'listAudit',
     tag: 'audit',
     summary: 'What was changed, latest first',
-    query: QUERY,
+    query: AUDIT_PARAMETERS,
     answers: { 200: { description: 'A page of the log', schema: AUDIT_PAGE } },
   },
 )
 
 export function auditRoutes(app: FastifyInstance, control: AuditControl): void {
   app.get('/v1/audit', LIST, async (request) => {
-    const query = readQuery(QUERY, request.query, { limit: LIMIT })
+    const query = readQuery(AUDIT_PARAMETERS, request.query, { limit: LIMIT })
     const { items, before } = await control.list(callerOf(request), query)
     return { items, next: before === null ? null : writeIdCursor(before) }
   })

@@ -3,18 +3,18 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { ProblemControl } from '../../control/problems.ts'
-import { STATS_KEYS, type StatsControl, type StatsQuery } from '../../control/stats.ts'
+import { LONG_PERIOD_MAX, STATS_KEYS, type StatsControl, type StatsQuery } from '../../control/stats.ts'
 import { STATS, TROUBLE_PAGE } from '../documents/figures.ts'
 import { endpoint } from '../endpoint.ts'
 import { callerOf } from '../guard.ts'
 import { readQuery, readWord, refuseQuery, type Parameters } from '../query.ts'
-import { PERIOD, readPeriod } from './tasks.ts'
+import { PERIOD, readPeriodUpTo } from './tasks.ts'
 
-/** The first look at a long period counts all of it; later ones only what is new. */
+/** The first look at a period of minutes counts all of it, and the first look of all what finished before there were rollups. */
 const FIRST_LOOK_MS = 60_000
 
 const PARAMETERS: Parameters<StatsQuery> = {
-  period: readPeriod,
+  period: readPeriodUpTo(LONG_PERIOD_MAX / 86_400),
   by: readWord('by', ...STATS_KEYS) as Parameters<StatsQuery>['by'],
 }
 

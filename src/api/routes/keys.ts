@@ -21,14 +21,18 @@ const WRITE = { auth: 'scope', scope: 'keys:write' } as const
 const ONE = '/v1/keys/:id'
 const BODY_BYTES_MAX = 16_384
 
-const QUERY: Parameters<KeyQuery> = { limit: readLimit, cursor: readBefore, live: readFlag('live') }
+export const KEY_PARAMETERS: Parameters<KeyQuery> = {
+  limit: readLimit,
+  cursor: readBefore,
+  live: readFlag('live'),
+}
 const tag = 'keys'
 
 const LIST = endpoint(READ, {
   id: 'listKeys',
   tag,
   summary: 'API keys, newest first',
-  query: QUERY,
+  query: KEY_PARAMETERS,
   answers: { 200: { description: 'A page of them', schema: KEY_PAGE } },
 })
 const POST = endpoint(WRITE, {
@@ -61,7 +65,7 @@ const REVOKE = endpoint(WRITE, {
 
 export function keyRoutes(app: FastifyInstance, control: KeyControl): void {
   app.get('/v1/keys', LIST, async (request) => {
-    const query = readQuery(QUERY, request.query, { limit: LIMIT })
+    const query = readQuery(KEY_PARAMETERS, request.query, { limit: LIMIT })
     const { items, before } = await control.list(callerOf(request), query)
     return { items, next: before === null ? null : writeIdCursor(before) }
   })

@@ -8,7 +8,7 @@ import { EnqueueError, RequestError, ResultError, type Fault } from '../../error
 import { isFinished } from '../../results/run.ts'
 import { endpoint } from '../endpoint.ts'
 import { newsOf } from '../feed.ts'
-import { bearerOf, callerOf } from '../guard.ts'
+import { callerOf, proofOf } from '../guard.ts'
 import { RUN, RUN_PAGE } from '../documents/run.ts'
 import {
   readReschedule,
@@ -190,7 +190,7 @@ export function runRoutes(app: FastifyInstance, control: RunControl, streams: St
     // EventSource comes back after each end; told 204, it stays away.
     const seen = request.headers['last-event-id']
     if (isFinished(run.state) && seen === newsOf(run).version) return reply.code(204).send()
-    streams.open(reply, run, bearerOf(request), typeof seen === 'string' ? seen : undefined)
+    streams.open(reply, run, proofOf(request), typeof seen === 'string' ? seen : undefined)
     return reply
   })
   verbRoutes(app, control)

@@ -5,22 +5,37 @@ import { RUN } from '../documents/run.ts'
 import {
   BACKFILL,
   DELETED_NOTE,
+  DRY_RUN,
   FIRING_PAGE,
   IMPORTED,
   PREVIEW,
+  RECENT_FIRINGS,
   SCHEDULE,
   SCHEDULE_FILE,
   SCHEDULE_PAGE,
+  TIMELINE,
+  VERSION_PAGE,
 } from '../documents/schedule.ts'
 import { endpoint, type Schema } from '../endpoint.ts'
 import { BY_HAND_BODY } from '../run-body.ts'
-import { DRAFT_BODY, NOTHING_BODY, PAUSE_BODY, STRETCH_BODY } from '../schedule-body.ts'
+import {
+  BACK_BODY,
+  DRAFT_BODY,
+  DRAFT_REHEARSAL_BODY,
+  NOTHING_BODY,
+  PAUSE_BODY,
+  REHEARSAL_BODY,
+  STRETCH_BODY,
+} from '../schedule-body.ts'
 import {
   FILTER_PARAMETERS,
   FIRING_PARAMETERS,
   IMPORT_PARAMETERS,
   LIST_PARAMETERS,
   PREVIEW_PARAMETERS,
+  RECENT_PARAMETERS,
+  TIMELINE_PARAMETERS,
+  VERSION_PARAMETERS,
 } from '../schedule-query.ts'
 
 const READ = { auth: 'scope', scope: 'schedules:read' } as const
@@ -136,11 +151,11 @@ export const RESUME = endpoint(WRITE, {
 export const REVERT = endpoint(WRITE, {
   id: 'revertSchedule',
   tag,
-  summary: 'Gives it back to the code that declared it',
+  summary: 'Gives it back to the code that declared it, or takes it back to a version it had',
   headers: heeding,
-  body: nothing,
+  body: { schema: BACK_BODY, isOptional: true },
   answers: { 200: one },
-  problems: [...CHANGE, 'RB_SCHEDULE_INVALID', 'RB_SCHEDULE_UNDECLARED'],
+  problems: [...CHANGE, ...DEFINITION, 'RB_SCHEDULE_UNDECLARED'],
 })
 export const REFILL = endpoint(WRITE, {
   id: 'backfillSchedule',
@@ -156,6 +171,44 @@ export const REFILL = endpoint(WRITE, {
     200: { description: 'What would be fired', schema: BACKFILL },
   },
   problems: [...CHANGE, 'RB_SCHEDULE_INVALID'],
+})
+export const VERSIONS = endpoint(READ, {
+  id: 'listVersions',
+  tag,
+  summary: 'What it was, latest first, and who made it so',
+  query: VERSION_PARAMETERS,
+  answers: { 200: { description: 'A page of versions', schema: VERSION_PAGE } },
+  problems: ['RB_SCHEDULE_NOT_FOUND'],
+})
+export const REHEARSE = endpoint(WRITE, {
+  id: 'dryRunSchedule',
+  tag,
+  summary: 'The run that a firing would make, and nothing is made',
+  body: { schema: REHEARSAL_BODY, isOptional: true, example: { changes: { priority: 5 } } },
+  answers: { 200: { description: 'What would be stored', schema: DRY_RUN } },
+  problems: ['RB_SCHEDULE_NOT_FOUND', ...DEFINITION, 'RB_QUEUE_UNKNOWN'],
+})
+export const REHEARSE_DRAFT = endpoint(WRITE, {
+  id: 'dryRunDefinition',
+  tag,
+  summary: 'The run that a schedule which is not saved would make',
+  body: { schema: DRAFT_REHEARSAL_BODY, example: { definition: { ...NIGHTLY, name: 'rehearsed' } } },
+  answers: { 200: { description: 'What would be stored', schema: DRY_RUN } },
+  problems: [...DEFINITION, 'RB_QUEUE_UNKNOWN'],
+})
+export const RECENT = endpoint(READ, {
+  id: 'listRecentFirings',
+  tag,
+  summary: 'The latest firings of several schedules, and what became of their runs',
+  query: RECENT_PARAMETERS,
+  answers: { 200: { description: 'The firings of each', schema: RECENT_FIRINGS } },
+})
+export const TIME = endpoint(READ, {
+  id: 'getTimeline',
+  tag,
+  summary: 'The instants of all schedules in the hours ahead, and where they fall together',
+  query: TIMELINE_PARAMETERS,
+  answers: { 200: { description: 'The hours ahead', schema: TIMELINE } },
 })
 export const FIRED = endpoint(READ, {
   id: 'listFirings',

@@ -15,13 +15,25 @@ import { RequestError } from '../../errors.ts'
 import { callerOf } from '../guard.ts'
 import { mayMatch, requireMatch, tagged } from '../precondition.ts'
 import { refuseQuery, writeTextCursor } from '../query.ts'
-import { readDraft, readNothing, readPause, readRunByHand, readStretch } from '../schedule-body.ts'
+import {
+  readBack,
+  readDraft,
+  readDraftRehearsal,
+  readNothing,
+  readPause,
+  readRehearsal,
+  readRunByHand,
+  readStretch,
+} from '../schedule-body.ts'
 import {
   readFilterQuery,
   readFiringQuery,
   readImportQuery,
   readListQuery,
   readPreviewQuery,
+  readRecentQuery,
+  readTimelineQuery,
+  readVersionQuery,
   writeListCursor,
 } from '../schedule-query.ts'
 import {
@@ -36,11 +48,16 @@ import {
   PATCH,
   PAUSE,
   PUT,
+  RECENT,
   REFILL,
+  REHEARSE,
+  REHEARSE_DRAFT,
   REMOVE,
   RESUME,
   REVERT,
   RUN_NOW,
+  TIME,
+  VERSIONS,
 } from './schedule-endpoints.ts'
 import { BODY_BYTES_MAX } from './runs.ts'
 
@@ -104,14 +121,18 @@ function verbRoutes(app: FastifyInstance, control: ScheduleControl): void {
   })
   app.post(verb('revert'), REVERT, async (request, reply) => {
     refuseQuery(request.query)
-    readNothing(request.body)
-    return tagged(reply, await control.revert(callerOf(request), idOf(request), mayMatch(request)))
+    const back = readBack(request.body)
+    return tagged(reply, await control.revert(callerOf(request), idOf(request), mayMatch(request), back))
   })
   app.post(verb('backfill'), REFILL, async (request, reply) => {
     refuseQuery(request.query)
     const stretch = readStretch(bodyOf(request))
     const done = await control.backfill(callerOf(request), idOf(request), stretch, mayMatch(request))
     return reply.code(done.dry_run ? 200 : 202).send(done)
+  })
+  app.post(verb('dry-run'), { ...REHEARSE, ...WRITING }, async (request) => {
+    refuseQuery(request.query)
+    return await control.dryRun(callerOf(request), idOf(request), readRehearsal(request.body))
   })
 }
 
@@ -120,6 +141,22 @@ function listRoutes(app: FastifyInstance, control: ScheduleControl): void {
     const query = readFiringQuery(request.query)
     const { items, before } = await control.firings(callerOf(request), idOf(request), query)
     return { items, next: before === null ? null : writeTextCursor(before) }
+  })
+  app.get(`${ONE}/versions`, VERSIONS, async (request) => {
+    const page = readVersionQuery(request.query)
+    const { items, before } = await control.versions(callerOf(request), idOf(request), page)
+    return { items, next: before === null ? null : writeTextCursor(String(before)) }
+  })
+  app.get('/v1/schedules::recent', RECENT, async (request) => {
+    const { ids, count } = readRecentQuery(request.query)
+    return { items: await control.recent(callerOf(request), ids, count) }
+  })
+  app.get('/v1/schedules::timeline', TIME, async (request) =>
+    control.timeline(callerOf(request), readTimelineQuery(request.query)),
+  )
+  app.post('/v1/schedules::dry-run', { ...REHEARSE_DRAFT, ...WRITING }, async (request) => {
+    refuseQuery(request.query)
+    return await control.dryRunDraft(callerOf(request), readDraftRehearsal(bodyOf(request)))
   })
   app.get(`${ONE}/preview`, FORESEE, async (request) =>
     control.preview(callerOf(request), idOf(request), readPreviewQuery(request.query)),

@@ -14,19 +14,23 @@ const READ = { auth: 'scope', scope: 'tasks:read' } as const
 const tag = 'tasks'
 
 /** How far back figures go. */
-export const readPeriod: ReadParameter<{ period: number }> = parameter(
-  {
-    type: 'string',
-    default: '1h',
-    description: 'A duration from 1m to 7d, such as 15m, 24h',
-    example: '24h',
-  },
-  (text, query) => {
-    const seconds = (parseDuration(text) ?? 0) / 1000
-    query.period = Math.round(seconds)
-    return seconds >= PERIOD_MIN && seconds <= PERIOD_MAX ? null : 'must be a duration from 1m to 7d'
-  },
-)
+export function readPeriodUpTo(days: number): ReadParameter<{ period: number }> {
+  const words = `a duration from 1m to ${days}d`
+  return parameter(
+    {
+      type: 'string',
+      default: '1h',
+      description: `${words.replace('a', 'A')}, such as 15m, 24h`,
+      example: '24h',
+    },
+    (text, query) => {
+      const seconds = (parseDuration(text) ?? 0) / 1000
+      query.period = Math.round(seconds)
+      return seconds >= PERIOD_MIN && seconds <= days * 86_400 ? null : `must be ${words}`
+    },
+  )
+}
+export const readPeriod = readPeriodUpTo(PERIOD_MAX / 86_400)
 export const PERIOD = 3600
 
 const PARAMETERS: Parameters<{ period: number }> = { period: readPeriod }

@@ -3,7 +3,8 @@
  * anybody, since what proves who asks is in the body; what holds off who guesses is said in control/sessions.ts.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { LOGIN_BODY, REFRESH_BODY, type SessionControl } from '../../control/sessions.ts'
+import { LOGIN_BODY } from '../../control/passwords.ts'
+import { REFRESH_BODY, type SessionControl } from '../../control/sessions.ts'
 import { ME, TOKENS, type MeDocument } from '../documents/access.ts'
 import { endpoint } from '../endpoint.ts'
 import { callerOf, originOf } from '../guard.ts'
@@ -67,6 +68,9 @@ export function tokenRoutes(app: FastifyInstance, control: SessionControl): void
     await control.end(request.body, originOf(request))
     return reply.code(204).send()
   })
+}
+
+export function meRoute(app: FastifyInstance): void {
   app.get('/v1/me', WHO, async (request): Promise<MeDocument> => {
     refuseQuery(request.query)
     return describeCaller(request)

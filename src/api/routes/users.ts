@@ -20,7 +20,7 @@ const WRITE = { auth: 'scope', scope: 'users:write' } as const
 const ONE = '/v1/users/:id'
 const BODY_BYTES_MAX = 16_384
 
-const QUERY: Parameters<UserQuery> = { limit: readLimit, cursor: readBefore }
+export const USER_PARAMETERS: Parameters<UserQuery> = { limit: readLimit, cursor: readBefore }
 const tag = 'users'
 const one = { description: 'The person', schema: USER }
 
@@ -28,7 +28,7 @@ const LIST = endpoint(READ, {
   id: 'listUsers',
   tag,
   summary: 'People who may sign in, newest first',
-  query: QUERY,
+  query: USER_PARAMETERS,
   answers: { 200: { description: 'A page of them', schema: USER_PAGE } },
 })
 const POST = endpoint(WRITE, {
@@ -64,7 +64,7 @@ const REMOVE = endpoint(WRITE, {
 
 export function userRoutes(app: FastifyInstance, control: UserControl): void {
   app.get('/v1/users', LIST, async (request) => {
-    const query = readQuery(QUERY, request.query, { limit: LIMIT })
+    const query = readQuery(USER_PARAMETERS, request.query, { limit: LIMIT })
     const { items, before } = await control.list(callerOf(request), query)
     return { items, next: before === null ? null : writeIdCursor(before) }
   })

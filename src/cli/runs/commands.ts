@@ -35,6 +35,15 @@ export function addRuns(program: Command, report: Report): void {
     .argument('<id>', 'id of the run')
     .option('--timeout <duration>', 'how long to wait (default: as long as it takes)', durationFlag)
     .action(async (id, flags) => report(await (await import('./one.ts')).watch(id, flags)))
+  addCommon(
+    runs
+      .command('failures')
+      .description('list what failed, by task, error and place, the largest group first'),
+  )
+    .option('--period <duration>', 'what failed in this time (default: 24h)', durationFlag)
+    .option('--task <name>', 'only of this task')
+    .option('--limit <number>', 'at most so many groups (default: 20)', whole(1, 500))
+    .action(async (flags) => report(await (await import('./failures.ts')).failures(flags)))
   addFilters(addCommon(runs.command('export').description('write all runs that match, newest first')))
     .argument('[query...]', 'only those that match')
     .option('--format <word>', 'csv (default), json or ndjson')

@@ -76,11 +76,16 @@ export async function resume(which: string, flags: VersionFlags): Promise<number
   })
 }
 
-export async function revert(which: string, flags: VersionFlags): Promise<number> {
+export async function revert(
+  which: string,
+  flags: VersionFlags & { to?: number; reason?: string },
+): Promise<number> {
+  const { to: version = null, reason = null } = flags
   return await atDesk(flags, async (desk) => {
     const id = await locate(desk.control, which)
-    const reverted = await desk.control.revert(PROCESS, id, matchOf(flags))
-    answer(desk, reverted, `is what its code declares: ${reverted.text}`)
+    const reverted = await desk.control.revert(PROCESS, id, matchOf(flags), { version, reason })
+    const then = version === null ? 'what its code declares' : `what it was at version ${version}`
+    answer(desk, reverted, `is ${then}: ${reverted.text}`)
   })
 }
 

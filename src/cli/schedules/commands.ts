@@ -22,6 +22,7 @@ export function addSchedules(program: Command, report: Report): void {
   addLooking(schedules, report)
   addChanging(schedules, report)
   addDoing(schedules, report)
+  addRehearsing(schedules, report)
   addExchanging(schedules, report)
 }
 
@@ -39,6 +40,17 @@ function addLooking(schedules: Command, report: Report): void {
     .option('--limit <number>', 'at most so many (default: 20)', whole(1, 500))
     .option('--before <instant>', 'only instants before this one', instantFlag)
     .action(async (which, flags) => report(await (await import('./look.ts')).firings(which, flags)))
+  addCommon(schedules.command('versions').description('print what it was, latest first, and who made it so'))
+    .argument('<schedule>', WHICH)
+    .option('--limit <number>', 'at most so many (default: 20)', whole(1, 500))
+    .option('--before <version>', 'only versions before this one', whole(1, 999_999_999))
+    .action(async (which, flags) => report(await (await import('./outlook.ts')).versions(which, flags)))
+  addCommon(
+    schedules.command('timeline').description('print the instants of all in the hours ahead, and collisions'),
+  )
+    .option('--from <instant>', 'from then on (default: now)', instantFlag)
+    .option('--hours <number>', 'so many (default: 24)', whole(1, 168))
+    .action(async (flags) => report(await (await import('./outlook.ts')).timeline(flags)))
   addTiming(
     addCommon(
       schedules.command('preview').description('print the next instants of a schedule, or of a timing'),
@@ -89,9 +101,15 @@ function addChanging(schedules: Command, report: Report): void {
     .argument('<schedule>', WHICH)
     .action(async (which, flags) => report(await (await import('./change.ts')).resume(which, flags)))
   addVersion(
-    addCommon(schedules.command('revert').description('give a schedule back to the code that declared it')),
+    addCommon(
+      schedules
+        .command('revert')
+        .description('give a schedule back to its code, or take it back to a version'),
+    ),
   )
     .argument('<schedule>', WHICH)
+    .option('--to <version>', 'this one, as `versions` lists it', whole(1, 999_999_999))
+    .option('--reason <text>', 'why, for others')
     .action(async (which, flags) => report(await (await import('./change.ts')).revert(which, flags)))
 }
 
@@ -113,6 +131,15 @@ function addDoing(schedules: Command, report: Report): void {
     .requiredOption('--to <instant>', 'the last of it; not ahead of now', instantFlag)
     .option('--dry-run', 'only print which')
     .action(async (which, flags) => report(await (await import('./fire.ts')).backfill(which, flags)))
+}
+
+function addRehearsing(schedules: Command, report: Report): void {
+  addCommon(
+    schedules.command('dry-run').description('print the run that a firing would make; nothing is made'),
+  )
+    .argument('<schedule>', WHICH)
+    .option('--as-of <instant>', 'the due instant (default: the next one)', instantFlag)
+    .action(async (which, flags) => report(await (await import('./outlook.ts')).dryRun(which, flags)))
 }
 
 function addExchanging(schedules: Command, report: Report): void {

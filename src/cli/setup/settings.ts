@@ -65,6 +65,7 @@ const SETTINGS: Readonly<Record<string, { value(config: Config): unknown; flag?:
   ROWBEAT_SECRET: { value: (c) => c.secret },
   ROWBEAT_RATE_LIMIT: { value: (c) => rates(c.rateLimits) },
   ROWBEAT_TRUST_PROXY: { value: (c) => c.trustProxy?.join(',') },
+  ROWBEAT_ADMIN: { value: (c) => c.admin },
   ROWBEAT_HTTP_TASK: { value: (c) => c.httpTask },
   ROWBEAT_HTTP_ALLOW: { value: (c) => c.httpAllow.join(',') || null },
   ROWBEAT_HTTP_HTTPS_ONLY: { value: (c) => c.httpHttpsOnly },

@@ -9,16 +9,19 @@ export interface Started {
   dataDir: string
   /** Which database, in words. */
   database: string
+  /** Where the panel is; null: there is none. */
+  panel: string | null
   /** The password was made by this start: the one time it is shown. */
   isNew: boolean
 }
 
-export function describeStart({ credentials, dataDir, database, isNew }: Started): string {
+export function describeStart({ credentials, dataDir, database, panel, isNew }: Started): string {
   const { url, apiKey, admin } = credentials
   const folder = shortPath(dataDir)
   const password = isNew ? admin.password : `see ${folder}/credentials.json`
   const facts: [string, string][] = [
     ['Address', url],
+    ...(panel ? [['Panel', panel] as [string, string]] : []),
     ['Log in', `${admin.email}, password ${password}`],
     ['API key', apiKey],
     ['Database', database],

@@ -78,15 +78,22 @@ async function bringUp({ config, json }: Settings, log: Logger, tree: Tree): Pro
   const server = await tree.server
   await migrate({ url: server.url, log })
   const place = { databaseUrl: server.url, port: config.port }
-  const [url, apiKey] = await Promise.all([
-    api.go(place).then((ready) => becomesReady(ready.url)),
+  const [{ url, panel }, apiKey] = await Promise.all([
+    api
+      .go(place)
+      .then(async (ready) => ({ url: await becomesReady(ready.url), panel: panelOf(ready.document) })),
     settle(config, server.url, identity),
     ...others.map((crew) => crew.go(place)),
   ])
   const credentials = { url, databaseUrl: server.url, apiKey, admin: identity.admin }
   writeCredentials(config.dataDir, credentials)
   log.info({ url }, 'ready')
-  return { credentials, dataDir: config.dataDir, database: server.words, isNew: identity.isNew }
+  const { dataDir } = config
+  return { credentials, dataDir, database: server.words, panel, isNew: identity.isNew }
+}
+
+function panelOf(document: object): string | null {
+  return (document as { panel?: string | null }).panel ?? null
 }
 
 async function settle(config: Config, url: string, identity: Identity): Promise<string> {

@@ -54,6 +54,7 @@ export const sessions = rowbeatSchema.table('sessions', {
   usedAt: instant('used_at').notNull().default(now),
   endedAt: instant('ended_at'),
   endReason: text('end_reason').$type<'signed_out' | 'reused'>(),
+  cookieHash: bytea('cookie_hash'),
 })
 
 export const refreshTokens = rowbeatSchema.table('refresh_tokens', {

@@ -41,6 +41,7 @@ export const workers = rowbeatSchema.table('workers', {
   quiet: boolean('quiet').notNull().default(false),
   processed: jsonb('processed').$type<Record<string, number>>().notNull().default({}),
   limits: jsonb('limits').$type<Record<string, number>>().notNull().default({}),
+  listening: boolean('listening'),
 })
 
 /** What holds for the workers of a name, or for all (`*`). */

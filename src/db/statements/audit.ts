@@ -85,6 +85,14 @@ order by a.id desc limit $2::integer`,
   return rows.map(({ row }) => JSON.parse(row) as AuditDocument)
 }
 
+export async function readAudit(db: Queryable, id: string): Promise<AuditDocument | null> {
+  const [row] = await db.query<{ row: string }>(
+    `/* read_audit */ select (to_jsonb(a) || jsonb_build_object('at', rowbeat.told_v1(a.at)))::text as row from rowbeat.audit_log a where a.id = $1::uuid`,
+    [id],
+  )
+  return row ? (JSON.parse(row.row) as AuditDocument) : null
+}
+
 /** Deletes rows older than this many days; answers how many. */
 export async function cleanAudit(db: Queryable, days: number): Promise<number> {
   const [row] = await db.query<{ gone: number }>(

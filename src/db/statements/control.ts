@@ -172,6 +172,8 @@ export interface WorkerDocument {
   seen_at: string
   stopping: boolean
   quiet: boolean
+  /** Whether notifications reach it; false: it finds work by looking, up to a second late. */
+  listening: boolean | null
 }
 
 /** Live workers by name, those of `name` if it is given. */

@@ -138,11 +138,11 @@ export async function readRunningIds(db: Queryable): Promise<string[]> {
 }
 
 /** There are as many shapes of a search as people think of: none is worth being kept prepared. */
-function isRare({ where = [] }: RunFilter): boolean {
+export function isRare({ where = [] }: RunFilter): boolean {
   return where.length > 0
 }
 
-interface Place {
+export interface Place {
   name: string
   family: Family
   /** Rows by an index, newest first, without their number's limit. */
@@ -152,11 +152,11 @@ interface Place {
 }
 
 /** At most `scan` rows, newest first. */
-function sourceOf(place: Place, filter: RunFilter, scan: number, bind: Binder): string {
+export function sourceOf(place: Place, filter: RunFilter, scan: number, bind: Binder): string {
   return `${place.source(filter, bind)} order by 1 desc limit ${scan}`
 }
 
-function choosePlaces(filter: RunFilter): Place[] {
+export function choosePlaces(filter: RunFilter): Place[] {
   const { states, where = [] } = filter
   const has = (state: string): boolean => !states || states.includes(state)
   const places: Place[] = []
@@ -171,7 +171,7 @@ function choosePlaces(filter: RunFilter): Place[] {
 }
 
 /** What conditions need beside the row: `v.p`, its payload, and `r`, what workers list of it. */
-function joinsOf(place: Place, filter: RunFilter): string {
+export function joinsOf(place: Place, filter: RunFilter): string {
   const { family, name } = place
   const needed = conditionsOf(filter).map((condition) => needs(family, condition))
   const payload = needed.some((need) => need.payload)
@@ -243,7 +243,7 @@ const running: Place = {
   rest: (filter, bind) => restOf('jobs', filter, bind),
 }
 
-const PARKED_REASONS: Record<string, readonly string[]> = {
+export const PARKED_REASONS: Record<string, readonly string[]> = {
   PENDING: ['overflow', 'paused', 'rate', 'concurrency', 'flow'],
   SCHEDULED: ['eta', 'snooze'],
   RETRY: ['retry'],
@@ -306,6 +306,6 @@ function rangeConditions({ before, from }: RunFilter, column: string, bind: Bind
   ]
 }
 
-function whereClause(conditions: readonly string[]): string {
+export function whereClause(conditions: readonly string[]): string {
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : ''
 }

@@ -1,6 +1,6 @@
 /**
  * LISTEN and NOTIFY. Channels are ours and fixed: rowbeat_queue (payload: a queue with new work), rowbeat_parked (a run
- * was parked that is due soon), rowbeat_runs (payload: ids of changed runs, or `*`), rowbeat_control (payload: a run that was
+ * was parked that is due soon), rowbeat_runs (payload: ids of changed runs, or `*`), rowbeat_live (a worker wrote anew what it runs), rowbeat_control (payload: a run that was
  * revoked while a worker had it).
  */
 import type { Queryable } from '../handle.ts'

@@ -6,7 +6,16 @@
 import type { Parameter } from '../handle.ts'
 
 /** Fields by what can be asked of them. */
-export const TEXT_FIELDS = ['task', 'queue', 'tag', 'worker', 'schedule', 'reason', 'unique_key'] as const
+export const TEXT_FIELDS = [
+  'task',
+  'queue',
+  'tag',
+  'worker',
+  'schedule',
+  'reason',
+  'unique_key',
+  'failure',
+] as const
 export const ID_FIELDS = ['id', 'parent', 'retry_of'] as const
 export const NUMBER_FIELDS = ['priority', 'attempt', 'attempts_max', 'redeliveries'] as const
 /** Seconds. */
@@ -81,6 +90,7 @@ const RESULTS: Columns = {
   result: 'x.result',
   error: 'x.error',
   headers: 'x.headers',
+  failure: `case when x.state = 'FAILURE' then rowbeat.fingerprint_v1(x.task, x.error) end`,
   text: 'x.task',
 }
 
@@ -140,9 +150,9 @@ export function needs(family: Family, { field }: RunCondition): { payload: boole
   return { payload: column.includes('v.p'), list: column.includes('r.') }
 }
 
-/** True for what is read out of JSON, which may be large: so few rows are looked at before the time is. */
+/** True for what is read out of JSON, which may be large: so few rows are looked at before the time is. The fingerprint of a failure is. */
 export function isDeep({ field }: RunCondition): boolean {
-  return field === 'text' || JSON_FIELDS.includes(field as never)
+  return field === 'text' || field === 'failure' || JSON_FIELDS.includes(field as never)
 }
 
 /** The condition as SQL that is true or not, never null where it is turned round. */

@@ -10,6 +10,9 @@ const instant = (column: string): string =>
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+/** A line `l` of rowbeat.logs as REST answers it. */
+export const LOG_JSON = `json_build_object('seq', l.seq, 'at', ${instant('l.at')}, 'attempt', l.attempt, 'level', l.level, 'message', l.message, 'data', l.data)`
+
 /** What a handler said through context.log. */
 export interface LogDocument {
   /** Grows within a run; what is said later has a higher one. */
@@ -49,7 +52,7 @@ export async function listLogs(
 ): Promise<LogDocument[]> {
   const rows = await db.query<{ log: string }>(
     `/* list_logs */
-select json_build_object('seq', l.seq, 'at', ${instant('l.at')}, 'attempt', l.attempt, 'level', l.level, 'message', l.message, 'data', l.data)::text as log
+select ${LOG_JSON}::text as log
 from rowbeat.logs l where l.run_id = $1::uuid and l.seq > $2::bigint
   and ($3::text is null or l.level = any (string_to_array($3::text, ','))) and ($4::float8 is null or l.at >= to_timestamp($4::float8 / 1000))
 order by l.seq limit $5::integer`,

@@ -41,16 +41,17 @@ const COLUMNS: Readonly<Record<string, Read>> = {
   anchor_at: as('timestamptz'),
   description: text,
 }
-const NAMES = Object.keys(COLUMNS)
-const LIST = NAMES.join(', ')
+/** The names of those columns. */
+export const SCHEDULE_COLUMNS: readonly string[] = Object.keys(COLUMNS)
+const LIST = SCHEDULE_COLUMNS.join(', ')
 
 /** An anchor that is not given stays what it was. */
 function assign(name: string, d: string): string {
   const value = COLUMNS[name]!(d, name)
   return name === 'anchor_at' ? `${name} = coalesce(${value}, s.${name})` : `${name} = ${value}`
 }
-const assignAll = (d: string): string => NAMES.map((name) => assign(name, d)).join(', ')
-const readAll = (d: string): string => NAMES.map((name) => COLUMNS[name]!(d, name)).join(', ')
+const assignAll = (d: string): string => SCHEDULE_COLUMNS.map((name) => assign(name, d)).join(', ')
+const readAll = (d: string): string => SCHEDULE_COLUMNS.map((name) => COLUMNS[name]!(d, name)).join(', ')
 
 /** Writes of code: they leave `edited_at` as it is. The setting ends with the statement. */
 const AS_CODE = `select set_config('rowbeat.writer', 'code', true)`
@@ -73,7 +74,7 @@ export async function updateSchedule(
   version: number,
   changes: object,
 ): Promise<string | null> {
-  const given = NAMES.filter((name) => Object.hasOwn(changes, name))
+  const given = SCHEDULE_COLUMNS.filter((name) => Object.hasOwn(changes, name))
   // An update that sets nothing is none in SQL; the version then says whether there is such a row.
   const set = given.length > 0 ? given.map((name) => assign(name, 'x.d')).join(', ') : 'version = s.version'
   const [row] = await db.query<{ schedule: string }>(

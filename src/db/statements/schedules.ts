@@ -13,7 +13,7 @@ const COLUMNS = [
 ].flatMap((line) => line.split(' '))
 const SPANS = ['expires', 'jitter', 'catch_up_window']
 
-const instant = (column: string, digits = 'MS'): string =>
+export const instant = (column: string, digits = 'MS'): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${digits}"Z"')`
 const seconds = (column: string): string => `extract(epoch from ${column})::float8`
 
@@ -24,7 +24,8 @@ export const SCHEDULE_JSON = `json_build_object(${COLUMNS.map((name) => {
   return `'${name}', ${value}`
 }).join(', ')})::text`
 
-const FIRING_JSON = `json_build_object('schedule_id', f.schedule_id, 'due_at', ${instant('f.due_at')}, 'state', f.state, 'reason', f.reason, 'run_id', f.run_id,
+/** JSON text of the firing `f`. */
+export const FIRING_JSON = `json_build_object('schedule_id', f.schedule_id, 'due_at', ${instant('f.due_at')}, 'state', f.state, 'reason', f.reason, 'run_id', f.run_id,
   'fired_at', ${instant('f.fired_at')}, 'lateness', ${seconds('f.lateness')}, 'version', f.version, 'count', f.count, 'until_at', ${instant('f.until_at')})::text`
 
 /** The database's clock. */
@@ -59,6 +60,8 @@ export async function findScheduleId(db: Queryable, name: string): Promise<strin
 
 export interface ScheduleFilter {
   name?: string
+  /** Part of a name or of a task's, in any case. */
+  search?: string
   task?: string
   queue?: string
   kind?: 'crontab' | 'interval' | 'solar' | 'clocked'
@@ -97,13 +100,15 @@ order by ${order === 'name' ? 's.name' : 's.id desc'} limit ${bind(limit)}::inte
 }
 
 function conditionsOf(
-  { enabled, error, tag, ...texts }: ScheduleFilter,
+  { enabled, error, tag, search, ...texts }: ScheduleFilter,
   bind: (value: Parameter) => string,
 ): string[] {
   const conditions = Object.entries(texts)
     .filter(([, value]) => value !== undefined)
     .map(([column, value]) => `s.${column} = ${bind(value)}::text`)
   if (enabled !== undefined) conditions.push(`s.enabled = ${bind(enabled)}::boolean`)
+  if (search !== undefined)
+    conditions.push(`strpos(lower(s.name || ' ' || s.task), lower(${bind(search)}::text)) > 0`)
   if (tag !== undefined) conditions.push(`s.tags @> array[${bind(tag)}::text]`)
   if (error !== undefined) conditions.push(`s.error is ${error ? 'not null' : 'null'}`)
   return conditions

@@ -70,6 +70,8 @@ export interface WorkerFacts {
   autoscale: Record<string, { max: number; min: number }>
   quiet: boolean
   processed: Record<string, number>
+  /** Whether notifications reach it; null while that is not known. */
+  listening?: boolean | null
 }
 
 export interface Beaten {
@@ -82,7 +84,7 @@ export interface Beaten {
   dumps: string[]
 }
 
-/** A sign of life, and the list of running runs when it changed. null: the row is gone, this worker was declared dead. */
+/** A sign of life, and the list of running runs when it changed, which whoever watches is told of (api/live.ts). null: the row is gone, this worker was declared dead. */
 export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise<Beaten | null> {
   const [row] = await db.query<{
     now: number | string
@@ -93,8 +95,8 @@ export async function beatWorker(db: Queryable, id: string, beat: Beat): Promise
     `/* beat_worker */
 update rowbeat.workers w set seen_at = clock_timestamp(), running = coalesce($2::text::jsonb, w.running), rss_bytes = $3::bigint, loop_lag_ms = $4::float8,
   clock_skew_ms = $5::float8, stopping = $6::boolean, queues = coalesce(f.queues, w.queues), autoscale = coalesce(f.autoscale, w.autoscale),
-  quiet = coalesce(f.quiet, w.quiet), processed = coalesce(f.processed, w.processed)
-from jsonb_to_record(coalesce($7::text::jsonb, '{}')) as f(queues jsonb, autoscale jsonb, quiet boolean, processed jsonb)
+  quiet = coalesce(f.quiet, w.quiet), processed = coalesce(f.processed, w.processed), listening = coalesce(f.listening, w.listening)
+from jsonb_to_record(coalesce($7::text::jsonb, '{}')) as f(queues jsonb, autoscale jsonb, quiet boolean, processed jsonb, listening boolean)
 where w.id = $1::text returning extract(epoch from clock_timestamp())::float8 * 1000 as now, exists (select from rowbeat.revocations) as revoked,
   rowbeat.control_digest_v1(w.name) as digest, array_to_string(array(
     select c.id from rowbeat.commands c where c.command = 'dump_stacks' and c.expires_at > clock_timestamp() and c.created_at >= w.started_at

@@ -1,0 +1,4 @@
+/** Shapes of what comes from outside. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

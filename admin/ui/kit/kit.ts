@@ -1,0 +1,26 @@
+/**
+ * Everything that pages are made of, in one import. A page asks the API by `client`, keeps what the viewer chose in the address by
+ * `useQuery`, says each word by `t`, and draws with these parts, so that every page is drawn, read out and worked by keyboard alike.
+ */
+export { createBox, useBox } from './box.ts'
+export { Bar, Chart, Sparkline, type ChartProps, type Series } from './chart.tsx'
+export { ApiProblem, client, explain, request, type Refusal } from './client.ts'
+export type * from './client.ts'
+export { Button, Check, Field, Input, Select, TextArea, type ButtonProps, type Choice } from './control.tsx'
+export { confirm, Dialog, type Answer, type Question } from './dialog.tsx'
+export { absoluteText, bytesText, countText, durationText, relativeText } from './figures.ts'
+export { Json } from './json.tsx'
+export { useLive, useLiveSwitch, type LiveEvent, type LiveHandler } from './live.ts'
+export { useLoad, type Loaded } from './load.ts'
+export { useMe, type Me } from './me.ts'
+export { notify } from './notice.tsx'
+export { Card, Empty, Loading, Page, Tabs, Trouble, type TabItem } from './page.tsx'
+export { usePages, type Grown } from './pages.ts'
+export { go, hrefOf, ROOT } from './place.ts'
+export { Link, useQuery, type QueryRecord, type SetQuery } from './route.tsx'
+export type { Point } from './scale.ts'
+export { freshValue } from './schema.ts'
+export { JsonField, SchemaForm, type SchemaFormProps } from './schema-form.tsx'
+export { Table, type Column, type Selection, type TableProps } from './table.tsx'
+export { localeTag, t, tOr, type TextKey } from './text.ts'
+export { Code, Copy, Duration, State, Time, useNow } from './value.tsx'

@@ -1,0 +1,34 @@
+/**
+ * The figures that the live stream tells each second, and what is worth asking anew because of them. A page asks once when it is
+ * drawn and goes on by what it is told; what the stream does not tell is asked again now and then, while somebody looks.
+ */
+import { useRef, useState } from 'react'
+import type { LiveFigures } from '../../../src/control/live.ts'
+import { useLive } from '../kit/kit.ts'
+
+export type { LiveFigures, LiveQueue, LiveWorker } from '../../../src/control/live.ts'
+
+/** The latest; null before the first, and while the viewer has live updates off. */
+export function useFigures(): LiveFigures | null {
+  const [figures, setFigures] = useState<LiveFigures | null>(null)
+  useLive(({ event, data }) => {
+    if (event === 'figures') setFigures(data as LiveFigures)
+  })
+  return figures
+}
+
+/** Calls `reload` every `seconds`, while the stream tells anything, and at once after a break of it. */
+export function useRefresh(reload: () => void, seconds: number): void {
+  const last = useRef(performance.now())
+  const hasStood = useRef(false)
+  useLive(({ event }) => {
+    const isBack = event === 'open' && hasStood.current
+    if (event === 'open') hasStood.current = true
+    if (!isBack && performance.now() - last.current < seconds * 1000) return
+    last.current = performance.now()
+    reload()
+  })
+}
+
+export const waitingIn = (waiting: Readonly<Record<string, number>>): number =>
+  Object.values(waiting).reduce((sum, n) => sum + n, 0)
