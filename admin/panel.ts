@@ -90,8 +90,10 @@ function createLoading(
 
   const load = async (): Promise<Inner | null> => {
     try {
-      const { createInner } = await withSlimAdminJs(() => import('./shell/inner.ts'))
-      return await createInner({ ...options, logger: app.log })
+      return await withSlimAdminJs(async () => {
+        const { createInner } = await import('./shell/inner.ts')
+        return await createInner({ ...options, logger: app.log })
+      })
     } catch (error) {
       const err = explain(error)
       app.log.error({ err }, 'the panel is not there')

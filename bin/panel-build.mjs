@@ -1,5 +1,6 @@
 /**
- * Makes what the panel's pages load: admin/dist/{panel.js,panel.css,login.css,icon.svg} from admin/ui, by esbuild. Runs before `npm start`,
+ * Makes what the panel's pages load: admin/dist/{panel.js,panel.css,login.css,icon.svg} from admin/ui, by esbuild, and the words of each
+ * language but English, which is in the script, as <tag>.json. Runs before `npm start`,
  * `npm test` and when the package is packed, and does nothing while no source is newer than what it made; in a
  * folder without sources (an installed package) or without esbuild (`npm ci --omit=dev`) it leaves what is there.
  * Plain Node 18 JavaScript.
@@ -21,6 +22,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const root = fileURLToPath(new URL('../', import.meta.url))
 const ui = join(root, 'admin/ui')
 const out = join(root, 'admin/dist')
+const locale = join(root, 'admin/locale')
 
 /** Package -> the global that is it. */
 const GLOBALS = {
@@ -77,6 +79,8 @@ export async function build({ isForced = false } = {}) {
   write('panel.css', style.outputFiles[0].contents)
   write('login.css', login.outputFiles[0].contents)
   write('icon.svg', readFileSync(join(ui, 'icon.svg')))
+  for (const name of listWords())
+    write(name, JSON.stringify(JSON.parse(readFileSync(join(locale, name), 'utf8'))))
 }
 
 /** Who reads it at the same moment gets the one or the other, whole. */
@@ -103,12 +107,17 @@ const globals = {
 
 /** A source is newer than what was made of it: the pages, their words, and what of src they share. */
 function isStale() {
-  const made = ['panel.js', 'panel.css', 'login.css', 'icon.svg'].map((name) => join(out, name))
+  const names = ['panel.js', 'panel.css', 'login.css', 'icon.svg', ...listWords()]
+  const made = names.map((name) => join(out, name))
   if (!made.every((file) => existsSync(file))) return true
   const oldest = Math.min(...made.map((file) => statSync(file).mtimeMs))
-  const folders = [ui, join(root, 'admin/locale'), join(root, 'src')]
+  const folders = [ui, locale, join(root, 'src')]
   const sources = [fileURLToPath(import.meta.url), ...folders.flatMap(listFiles)]
   return sources.some((file) => statSync(file).mtimeMs > oldest)
+}
+
+function listWords() {
+  return readdirSync(locale).filter((name) => name.endsWith('.json'))
 }
 
 function listFiles(folder) {

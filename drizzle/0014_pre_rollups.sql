@@ -134,4 +134,9 @@ begin
   left join t on t.by = c.by and t.at = c.at and t.name = c.name;
 end $$;
 
+-- RELATIVES -------------------------------------------------------------------------------------------------------------------------------------------
+-- What a run made, and what it was tried again as: asked for with every run that somebody looks at. Most runs have neither, and are not in these.
+create index results_parent on rowbeat.results (parent, id) where parent is not null;
+create index results_retry_of on rowbeat.results (retry_of, id) where retry_of is not null;
+
 revoke execute on function rowbeat.span_class_v1, rowbeat.add_classes_v1, rowbeat.fold_rollups_v1, rowbeat.roll_up_v1 from public;

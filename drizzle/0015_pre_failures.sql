@@ -7,16 +7,22 @@
 
 -- Where an error was thrown, without what differs between two releases or two machines: `parseRow (src/csv.ts)`. The first line of the stack that
 -- is neither Node's nor a package's; else the first; '' without any.
-create function rowbeat.failure_frame_v1(stack text) returns text language sql immutable parallel safe as $$
-  select coalesce((
-    select left(coalesce(substring(f.line from '^(?:async )?(.*) \([^()]*\)$') || ' (' || s.place || ')', s.place), 300)
-    from regexp_matches(f0.stack, '^\s+at (.+)$', 'gn') with ordinality m(parts, n)
-    cross join lateral (select m.parts[1] as line) f
-    cross join lateral (select regexp_replace(coalesce(substring(f.line from '\(([^()]*)\)$'), f.line), '(:\d+){1,2}$', '') as file) p
-    cross join lateral (select coalesce(substring(p.file from '([^/\\]+[/\\][^/\\]+)$'), p.file) as place) s
-    order by f.line ~ '\mnode:|[/\\]node_modules[/\\]|^(?:async )?[\w.]+ \(<anonymous>\)$', m.n limit 1), '')
-  from (select failure_frame_v1.stack) f0
-$$;
+create function rowbeat.failure_frame_v1(stack text) returns text language plpgsql immutable parallel safe as $$
+declare
+  line text; frame text; place text;
+begin
+  foreach line in array string_to_array(stack, E'\n') loop
+    continue when line !~ '^\s+at \S';
+    line := substr(ltrim(line, E' \t'), 4);
+    frame := coalesce(frame, line);
+    continue when line ~ '\mnode:|[/\\]node_modules[/\\]|^(?:async )?[\w.]+ \(<anonymous>\)$';
+    frame := line;
+    exit;
+  end loop;
+  place := regexp_replace(coalesce(substring(frame from '\(([^()]*)\)$'), frame), '(:\d+){1,2}$', '');
+  place := coalesce(substring(place from '([^/\\]+[/\\][^/\\]+)$'), place);
+  return coalesce(left(coalesce(substring(frame from '^(?:async )?(.*) \([^()]*\)$') || ' (' || place || ')', place), 300), '');
+end $$;
 comment on function rowbeat.failure_frame_v1 is 'Where an error was thrown, as in parseRow (src/csv.ts).';
 
 create function rowbeat.fingerprint_v1(task text, error jsonb) returns text language sql immutable parallel safe as $$
@@ -99,7 +105,7 @@ begin
     mark := until;
     took := clock_timestamp() - at;
     at := at + took;
-    exit when mark >= began or at > began + interval '300 milliseconds';
+    exit when mark >= began or at > began + interval '1 second';
     step := case when took < interval '20 milliseconds' then least(step * 2, interval '1 day')
       when took > interval '100 milliseconds' then greatest(step / 4, interval '1 minute') else step end;
   end loop;

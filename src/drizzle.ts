@@ -27,5 +27,6 @@ export {
   users,
 } from './db/schema/access.ts'
 export { failureCounts, failureGroups, failuresRead, failuresSeen } from './db/schema/failures.ts'
+export { rolled, rollups } from './db/schema/rollups.ts'
 export { operations } from './db/schema/operations.ts'
 export { deliveries, webhookSecrets, webhooks } from './db/schema/webhooks.ts'

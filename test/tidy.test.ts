@@ -41,6 +41,13 @@ const CLEAN: Record<string, string> = {
       "process.on('SIGTERM', () => process.exit())",
     ].join('\n'),
   ),
+  'admin/panel.ts': essay(
+    "import { AdminJS } from 'adminjs'\nimport { en } from './locale/en.ts'\nimport type { Plugin } from '../src/api/plugin.ts'\nexport const panel = (plugin: Plugin) => [AdminJS, en, plugin]",
+  ),
+  'admin/locale/en.ts': essay("export const en = { title: 'Runs' }"),
+  'admin/ui/main.tsx': essay(
+    'import { en } from \'../locale/en.ts\'\nexport const page = () => <h1 className="rb-title">{en.title} {Date.now()}</h1>',
+  ),
   'src/examples/books/tasks.ts': essay(
     "import { task } from '../../index.ts'\nconsole.log(task, new Date())",
   ),
@@ -58,6 +65,12 @@ const FAULTS: [rule: string, file: string, line: string][] = [
   ['input or output below', 'src/tasks/task.ts', "import 'node:fs'"],
   ['graphile-worker', 'src/worker/worker.ts', "import type { Job } from 'graphile-worker'"],
   ['adminjs', 'src/api/plugin.ts', "await import('adminjs')"],
+  ['upward import', 'src/worker/worker.ts', "import '../../admin/panel.ts'"],
+  ['two sides of the panel', 'admin/ui/main.tsx', "import '../panel.ts'"],
+  ['two sides of the panel', 'admin/panel.ts', "import './ui/main.tsx'"],
+  ['raw HTML', 'admin/ui/main.tsx', "export const raw = { dangerouslySetInnerHTML: { __html: '' } }"],
+  ['raw HTML', 'admin/ui/main.tsx', 'export const wide = () => <p style={{ width: 1 }} />'],
+  ['console', 'admin/ui/main.tsx', "console.log('no')"],
   ['private table', 'src/db/migrate.ts', "export const jobs = 'from _private_jobs'"],
   ['process.env', 'src/tasks/task.ts', 'export const mode = process.env.MODE'],
   ['process.exit', 'src/worker/worker.ts', 'export const stop = () => process.exit(1)'],
@@ -102,7 +115,7 @@ t.test('every floor is a folder that was meant', async (t) => {
 })
 
 t.test('the real tree is clean', async (t) => {
-  const found = findFaults(readTree('src'))
+  const found = findFaults(new Map([...readTree('src'), ...readTree('admin')]))
   t.strictSame(
     found.map(({ rule, at, words }) => `${at} ${rule}: ${words}`),
     [],
@@ -119,7 +132,7 @@ function planted(rule: string, file: string, line: string): Tree {
 function readTree(folder: string): Tree {
   const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
   const paths = files
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /(?<!\.d)\.tsx?$/.test(file))
     .toSorted()
     .map((file) => `${folder}/${file}`)
   return new Map(paths.map((path) => [path, readFileSync(join(ROOT, path), 'utf8')]))

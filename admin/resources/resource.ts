@@ -108,7 +108,7 @@ export class SourceResource extends BaseResource {
     return await this.#save(faults, async () => {
       const standing = (await this.source.find(caller, id)) as Values
       // The version that the form was filled from, if it says so.
-      const seen = { ...standing, ...(params.version == null ? {} : { version: Number(params.version) }) }
+      const seen = { ...standing, ...(params.version ? { version: Number(params.version) } : {}) }
       return await edit(caller, id, changesOf(values, standing), seen)
     })
   }
@@ -163,14 +163,15 @@ export class SourceResource extends BaseResource {
 
   /** What the verb refuses is told beside the field; a right that is missing, and what nobody foresaw, are thrown on. */
   async #save(faults: readonly Fault[], work: () => Promise<object>): Promise<ParamsType> {
-    if (faults.length > 0) throw invalid(faults, `${faults[0]!.pointer} ${faults[0]!.detail}`)
+    if (faults.length > 0)
+      throw invalid(faults, `${faults[0]!.pointer} ${faults[0]!.detail}`, this.source.title)
     try {
       const document = await work()
       const extra = Object.entries(document).filter(([name]) => SHOWN_ONCE.includes(name))
       return { ...toFlat(this.source.fields, document), ...Object.fromEntries(extra) }
     } catch (error) {
       if (!(error instanceof RowbeatError) || error.code === 'RB_SCOPE_MISSING') throw error
-      throw invalid((error as { faults?: readonly Fault[] }).faults ?? [], error.message)
+      throw invalid((error as { faults?: readonly Fault[] }).faults ?? [], error.message, this.source.title)
     }
   }
 
@@ -187,8 +188,7 @@ class SourceProperty extends BaseProperty {
   readonly #source: Source
 
   constructor(field: FieldSpec, source: Source, position: number) {
-    const type = field.type === 'json' ? 'textarea' : field.type
-    super({ path: field.name, type, isId: position === 0, isSortable: false, position })
+    super({ path: field.name, type: typeFor(field), isId: position === 0, isSortable: false, position })
     this.#field = field
     this.#source = source
   }
@@ -204,6 +204,12 @@ class SourceProperty extends BaseProperty {
   override availableValues(): string[] | null {
     return this.#field.words ? [...this.#field.words] : null
   }
+}
+
+/** What is text to AdminJS comes as it was sent: of a number it makes 0 of nothing, and the verb is to know that it was nothing. */
+function typeFor({ type, write }: FieldSpec): 'textarea' | 'string' | Exclude<FieldSpec['type'], 'json'> {
+  if (type === 'json') return 'textarea'
+  return type === 'number' && write ? 'string' : type
 }
 
 /** Throws RB_SCOPE_MISSING: without a caller nothing is done. */
@@ -222,7 +228,9 @@ function askedBy(filter: Filter | undefined): Asked {
   )
 }
 
-function invalid(faults: readonly Fault[], message: string): ValidationError {
+/** AdminJS takes what has no error at a field for a success, whatever else it was told; so a refusal without faults is one of the title. */
+function invalid(given: readonly Fault[], message: string, title: string): ValidationError {
+  const faults = given.length > 0 ? given : [{ pointer: `/${title}`, detail: message }]
   const fields = faults.map(({ pointer, detail }) => [
     pointer.split('/')[1] ?? '',
     { type: 'refused', message: detail },

@@ -10,10 +10,16 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ConfigError } from '../../src/errors.ts'
+import { LANGUAGES } from '../locale/texts.ts'
+import { takesGzip } from './html.ts'
+import { placeOfAdminJs, placeOfDesignSystem } from './slim.ts'
+import { placeOfWords } from './words.ts'
 
 export interface Files {
   /** The address of one, by its name. */
   address(name: FileName): string
+  /** The address of the words of each language but English, which the script has. */
+  words: Readonly<Record<string, string>>
   serve(app: FastifyInstance): void
 }
 
@@ -21,6 +27,7 @@ export type FileName = keyof ReturnType<typeof placesOf>
 
 const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
+const WORDS = 'application/json; charset=utf-8'
 const YEAR = 'public, max-age=31536000, immutable'
 
 /** Name -> where it lies and what it is. */
@@ -28,11 +35,10 @@ function placesOf(): Record<
   'global.js' | 'design-system.js' | 'app.js' | 'panel.js' | 'panel.css' | 'login.css' | 'icon.svg',
   { at: string; type: string }
 > {
-  const adminjs = new URL('./lib/frontend/assets/scripts/', import.meta.resolve('adminjs'))
-  const system = import.meta.resolve('@adminjs/design-system', import.meta.resolve('adminjs'))
+  const adminjs = new URL('./lib/frontend/assets/scripts/', placeOfAdminJs())
+  const system = placeOfDesignSystem()
   const own = new URL('../dist/', import.meta.url)
-  const at = (file: string, base: URL | string): string =>
-    fileURLToPath(new URL(file, base).href.split('?')[0]!)
+  const at = (file: string, base: URL): string => fileURLToPath(new URL(file, base))
   return {
     'global.js': { at: at('global-bundle.production.js', adminjs), type: SCRIPT },
     'design-system.js': { at: at('../bundle.production.js', system), type: SCRIPT },
@@ -54,15 +60,18 @@ interface File {
 /** Throws ConfigError when one is not there. */
 export async function loadFiles(root: string): Promise<Files> {
   const files = new Map<string, File>()
-  for (const [name, { at, type }] of Object.entries(placesOf()))
+  const tags = LANGUAGES.map(({ tag }) => tag).filter((tag) => tag !== 'en')
+  const words = tags.map((tag) => [`${tag}.json`, { at: placeOfWords(tag), type: WORDS }] as const)
+  for (const [name, { at, type }] of [...Object.entries(placesOf()), ...words])
     files.set(name, { at, type, tag: await hashOf(at), zipped: null })
-  const address = (name: FileName): string => `${root}/files/${files.get(name)!.tag}/${name}`
+  const address = (name: string): string => `${root}/files/${files.get(name)!.tag}/${name}`
 
   return Object.freeze({
     address,
+    words: Object.fromEntries(tags.map((tag) => [tag, address(`${tag}.json`)])),
     serve(app: FastifyInstance) {
       for (const [name, file] of files)
-        app.get(address(name as FileName), { config: { rowbeatPanel: 'file' } }, (request, reply) =>
+        app.get(address(name), { config: { rowbeatPanel: 'file' } }, (request, reply) =>
           sendFile(request, reply, file),
         )
     },
@@ -74,8 +83,7 @@ async function sendFile(request: FastifyRequest, reply: FastifyReply, file: File
   reply.headers({ 'cache-control': YEAR, etag, vary: 'accept-encoding' })
   if (request.headers['if-none-match'] === etag) return await reply.code(304).send()
   reply.type(file.type)
-  if (!/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? '')))
-    return await reply.send(await readLawful(file.at))
+  if (!takesGzip(request)) return await reply.send(await readLawful(file.at))
   file.zipped ??= readLawful(file.at).then((bytes) => promisify(gzip)(bytes, { level: 9 }))
   return await reply.header('content-encoding', 'gzip').send(await file.zipped)
 }

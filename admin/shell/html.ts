@@ -3,7 +3,9 @@
  * a policy of what it may load (CSP): from here only, and of scripts and styles within the page only those that carry its nonce.
  */
 import { randomBytes } from 'node:crypto'
-import type { FastifyReply } from 'fastify'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Text that is HTML already. */
 export interface Html {
@@ -66,9 +68,21 @@ export function policyOf(nonce: string): string {
   ].join('; ')
 }
 
-export function sendPage(reply: FastifyReply, page: Html, nonce: string): FastifyReply {
-  return reply
+/** Compressed for who takes it: a document with all that AdminJS says of the resources is long and says much twice. */
+export async function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { page, nonce }: { page: Html; nonce: string },
+): Promise<FastifyReply> {
+  const text = `<!doctype html>\n${page.html}`
+  reply
     .header('content-security-policy', policyOf(nonce))
+    .header('vary', 'accept-encoding')
     .type('text/html; charset=utf-8')
-    .send(`<!doctype html>\n${page.html}`)
+  if (!takesGzip(request)) return reply.send(text)
+  return reply.header('content-encoding', 'gzip').send(await promisify(gzip)(text))
+}
+
+export function takesGzip({ headers }: FastifyRequest): boolean {
+  return /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))
 }

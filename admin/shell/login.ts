@@ -8,11 +8,11 @@ import { originOf } from '../../src/api/guard.ts'
 import { ROLE_SCOPES } from '../../src/auth/scopes.ts'
 import type { PanelSessions } from '../../src/control/panel-sessions.ts'
 import { AccessError } from '../../src/errors.ts'
-import { BOOKS } from '../locale/all.ts'
 import { browserTag, chooseLanguage, findText } from '../locale/texts.ts'
 import { createCookie } from './cookie.ts'
 import type { Files } from './files.ts'
 import { html, makeNonce, sendPage, type Html } from './html.ts'
+import { createWords, type Words } from './words.ts'
 
 const BODY_BYTES_MAX = 16_384
 const FORM = 'application/x-www-form-urlencoded'
@@ -29,7 +29,12 @@ interface Place {
   files: Files
 }
 
-export function loginRoutes(app: FastifyInstance, place: Place): void {
+interface Speaking extends Place {
+  words: Words
+}
+
+export function loginRoutes(app: FastifyInstance, given: Place): void {
+  const place: Speaking = { ...given, words: createWords() }
   const { sessions, root } = place
   const cookie = createCookie()
   const options = { bodyLimit: BODY_BYTES_MAX, handlerTimeout: 15_000 }
@@ -94,28 +99,28 @@ function readNext(next: unknown, root: string): string {
 
 type Say = (key: string, values?: Record<string, string | number>) => string
 
-function languageOf(request: FastifyRequest): { tag: string; say: Say } {
+async function languageOf(request: FastifyRequest, words: Words): Promise<{ tag: string; say: Say }> {
   const wishes = String(request.headers['accept-language'] ?? '')
     .split(',', 20)
     .map((wish) => wish.split(';', 1)[0]!.trim())
   const tag = chooseLanguage(wishes)
-  const books = [BOOKS[tag], BOOKS.en].filter((book) => book !== undefined)
+  const books = await words.of(tag)
   return { tag: browserTag(tag), say: (key, values) => findText(books, `login.${key}`, tag, values) }
 }
 
-function sendLogin(
+async function sendLogin(
   request: FastifyRequest,
   reply: FastifyReply,
-  { root, files }: Place,
+  { root, files, words }: Speaking,
   { next, email, error }: { next: unknown; email?: unknown; error?: AccessError },
-): FastifyReply {
-  const { tag, say } = languageOf(request)
+): Promise<FastifyReply> {
+  const { tag, say } = await languageOf(request, words)
   if (error) reply.code(error.code === 'RB_LOGIN_BLOCKED' ? 429 : 401)
   const seconds = Math.ceil((error?.retryAfterMs ?? 0) / 1000)
   if (seconds > 0) reply.header('retry-after', String(seconds))
-  const words = !error ? '' : seconds > 0 ? say('blocked', { seconds }) : say('wrong')
+  const fault = !error ? '' : seconds > 0 ? say('blocked', { seconds }) : say('wrong')
   const form = html`<form method="post" action="${root}/login">
-    ${words === '' ? html`` : html`<p class="rb-login-error" role="alert" id="error">${words}</p>`}
+    ${fault === '' ? html`` : html`<p class="rb-login-error" role="alert" id="error">${fault}</p>`}
     <input type="hidden" name="next" value="${readNext(next, root)}" />
     <label for="email">${say('email')}</label>
     <input
@@ -139,24 +144,29 @@ function sendLogin(
     />
     <button type="submit">${say('enter')}</button>
   </form>`
-  return sendSmall(reply, files, { tag, title: say('title'), content: form })
+  return await sendSmall(request, reply, files, { tag, title: say('title'), content: form })
 }
 
-function sendLogout(request: FastifyRequest, reply: FastifyReply, { root, files }: Place): FastifyReply {
-  const { tag, say } = languageOf(request)
+async function sendLogout(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { root, files, words }: Speaking,
+): Promise<FastifyReply> {
+  const { tag, say } = await languageOf(request, words)
   const form = html`<form method="post" action="${root}/logout">
     <p>${say('leaving')}</p>
     <button type="submit">${say('leave')}</button>
     <a href="${root || '/'}">${say('stay')}</a>
   </form>`
-  return sendSmall(reply, files, { tag, title: say('leave'), content: form })
+  return await sendSmall(request, reply, files, { tag, title: say('leave'), content: form })
 }
 
 function sendSmall(
+  request: FastifyRequest,
   reply: FastifyReply,
   files: Files,
   { tag, title, content }: { tag: string; title: string; content: Html },
-): FastifyReply {
+): Promise<FastifyReply> {
   const page = html`<html lang="${tag}">
     <head>
       <meta charset="utf-8" />
@@ -173,5 +183,5 @@ function sendSmall(
       </main>
     </body>
   </html>`
-  return sendPage(reply, page, makeNonce())
+  return sendPage(request, reply, { page, nonce: makeNonce() })
 }

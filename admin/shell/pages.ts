@@ -4,13 +4,19 @@
  * one puts the state into a script as it is. An address whose resource, record or page is unknown answers 404 with the same document.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Role } from '../../src/auth/scopes.ts'
 import type { PanelAdmin } from '../adminjs.ts'
 import { arrivedAs } from './arrival.ts'
 import type { Files } from './files.ts'
 import { html, json, makeNonce, sendPage, type Html } from './html.ts'
+import { placeOfAdminJs, placeOfDesignSystem } from './slim.ts'
 
+interface State extends Record<string, unknown> {
+  branding: { companyName: string }
+  resources: readonly object[]
+}
 interface Store {
-  getState(): { branding: { companyName: string } } & Record<string, unknown>
+  getState(): State
 }
 type InitializeStore = (admin: unknown, currentAdmin: object) => Promise<Store>
 
@@ -31,15 +37,29 @@ export async function pageRoutes(
 ): Promise<void> {
   const initializeStore = await findInitializeStore()
   const theme = await findTheme()
+  // What is in it beside the person hangs on the role alone, and takes some milliseconds to make.
+  const states = new Map<Role, Promise<State>>()
+  const stateFor = (role: Role): Promise<State> => {
+    const made =
+      states.get(role) ?? initializeStore(admin.adminjs, { role }).then((store) => lighten(store.getState()))
+    states.set(role, made)
+    return made
+  }
 
   const send = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const { name, role } = arrivedAs(request)
-    const store = await initializeStore(admin.adminjs, { email: name, role })
+    const { name, role = 'viewer' } = arrivedAs(request)
+    const state = { ...(await stateFor(role)), session: { email: name, role } }
     const nonce = makeNonce()
     if (!isKnown(admin, request.params as Place)) reply.code(404)
-    return sendPage(reply, drawPage({ state: store.getState(), theme, nonce, files }), nonce)
+    return await sendPage(request, reply, { page: drawPage({ state, theme, nonce, files }), nonce })
   }
   for (const place of PLACES) app.get(`${root}${place}`, { config: { rowbeatPanel: 'page' } }, send)
+}
+
+/** AdminJS tells each property five times over, for lists and forms that are ours here. */
+function lighten(state: State): State {
+  const without = { listProperties: [], showProperties: [], editProperties: [], filterProperties: [] }
+  return { ...state, resources: state.resources.map((resource) => ({ ...resource, ...without })) }
 }
 
 interface Place {
@@ -61,7 +81,7 @@ function drawPage({
   nonce,
   files,
 }: {
-  state: ReturnType<Store['getState']>
+  state: State
   theme: unknown
   nonce: string
   files: Files
@@ -79,6 +99,7 @@ function drawPage({
       <script nonce="${nonce}">
         window.__webpack_nonce__ = ${json(nonce)}
         window.REDUX_STATE = ${json(state)}
+        window.ROWBEAT_WORDS = ${json(files.words)}
         window.THEME = ${json(theme)}
         window.THEME_COMPONENTS = {}
         window.AdminJS = { Components: {} }
@@ -96,12 +117,11 @@ function drawPage({
 
 /** AdminJS exports neither; both are what its own document is made of. */
 async function findInitializeStore(): Promise<InitializeStore> {
-  const address = new URL('./lib/frontend/store/index.js', import.meta.resolve('adminjs'))
+  const address = new URL('./lib/frontend/store/index.js', placeOfAdminJs())
   return ((await import(address.href)) as { initializeStore: InitializeStore }).initializeStore
 }
 
 async function findTheme(): Promise<unknown> {
-  const address = import.meta.resolve('@adminjs/design-system')
-  const { combineStyles } = (await import(address)) as { combineStyles: () => unknown }
+  const { combineStyles } = (await import(placeOfDesignSystem().href)) as { combineStyles: () => unknown }
   return combineStyles()
 }

@@ -5,7 +5,8 @@
  *
  * What is loaded so is an instance of its own (its addresses carry a mark), for this folder alone: an app that uses AdminJS itself keeps the whole.
  */
-import { registerHooks, type LoadFnOutput } from 'node:module'
+import { createRequire, registerHooks, type LoadFnOutput } from 'node:module'
+import { pathToFileURL } from 'node:url'
 
 const MARK = '?rowbeat-panel'
 const OURS = new URL('../', import.meta.url).href
@@ -21,14 +22,16 @@ const INSTEAD: Readonly<Record<string, string>> = {
     "export * from './utils/combine-styles.js'; export const DEFAULT_DRAWER_WIDTH = '500px'",
 }
 
-/** Runs `load`, an import of something in this folder, by those hooks. */
+/** Runs `load`, which imports something in this folder, by those hooks. */
 export async function withSlimAdminJs<T>(load: () => Promise<T>): Promise<T> {
   const hooks = registerHooks({
     resolve(specifier, context, next) {
       const found = next(specifier, context)
       const from = context.parentURL ?? ''
       const isAsked = from.startsWith(OURS) || from.endsWith(MARK)
-      return isAsked && MARKED.test(found.url) ? { ...found, url: found.url + MARK } : found
+      return isAsked && MARKED.test(found.url) && !found.url.endsWith(MARK)
+        ? { ...found, url: found.url + MARK }
+        : found
     },
     load(url, context, next): LoadFnOutput {
       if (!url.endsWith(MARK)) return next(url, context)
@@ -43,4 +46,14 @@ export async function withSlimAdminJs<T>(load: () => Promise<T>): Promise<T> {
   } finally {
     hooks.deregister()
   }
+}
+
+/** The address of AdminJS's entry. */
+export function placeOfAdminJs(): URL {
+  return new URL(import.meta.resolve('adminjs').replace(MARK, ''))
+}
+
+/** The address of the design system as AdminJS itself has it, wherever a package manager put that. */
+export function placeOfDesignSystem(): URL {
+  return pathToFileURL(createRequire(placeOfAdminJs()).resolve('@adminjs/design-system'))
 }

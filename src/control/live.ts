@@ -1,6 +1,6 @@
 /**
  * The figures of the whole, as those who watch it are told them every second. One look serves all who watch in this process
- * (api/live.ts), and what takes long is read less often: whatever the tables hold, looking takes about a hundredth of one
+ * (api/live.ts), and what takes long is read less often: whatever the tables hold, looking takes a fiftieth of one
  * connection's time for each of its parts. So a figure may be some seconds old, and `at` and the age say how old a look is.
  */
 import { PROCESS } from '../auth/scopes.ts'
@@ -55,7 +55,7 @@ export interface LiveControl {
 }
 
 /** Looks at parts may take one part in so many of the time. */
-const SHARE = 100
+const SHARE = 50
 const QUEUES_MS = 900
 const PROBLEMS_MS = 5000
 /** What commits later than its id was made; ids that were told stand that long. */
@@ -89,14 +89,15 @@ export function createLiveControl(db: Queryable, problems: ProblemControl): Live
   })
 }
 
-/** Reads again after `ms` at the earliest, and the later the longer it took. */
+/** Reads again after `ms` at the earliest, and the later the longer it takes; of the last two, for one may have had to wait for others. */
 function seldom<Value>(ms: number, read: () => Promise<Value>): () => Promise<Value> {
-  let kept: { value: Value; until: number } | null = null
+  let kept: { value: Value; until: number; took: number } | null = null
   return async () => {
     if (kept && monotonicMs() < kept.until) return kept.value
     const began = monotonicMs()
     const value = await read()
-    kept = { value, until: began + Math.max(ms, SHARE * (monotonicMs() - began)) }
+    const took = monotonicMs() - began
+    kept = { value, took, until: began + Math.max(ms, SHARE * Math.min(took, kept?.took ?? 0)) }
     return value
   }
 }

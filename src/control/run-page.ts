@@ -3,7 +3,7 @@
  * are merged by id; the documents of what is left are read in a second statement. Where a place gave up
  * looking before it had a page, nothing older than where it stopped is sure: the look goes on from there, for
  * BUDGET_MS, and then the page is what there is, with a cursor for the rest. A look that may have to read
- * large inputs begins with few rows and takes more as long as they are read fast.
+ * large inputs begins with few rows and takes more as long as they are read fast; no look begins that would end too late.
  */
 import { monotonicMs, nowMs } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
@@ -23,15 +23,17 @@ export interface RunPage {
   before: string | null
 }
 
-const BUDGET_MS = 250
+const BUDGET_MS = 200
 /** A look that took longer than this is followed by a smaller one, one that was faster by far by a larger one. */
-const LOOK_MS = 100
+const LOOK_MS = 60
+/** Of SCANS: how many rows a first look goes through. Nobody knows before whether they are in memory. */
+const FIRST = 2
 
 export async function readRunPage(db: Queryable, { limit, ...filter }: RunQuery): Promise<RunPage> {
   if (filter.states?.length === 0) return { items: [], before: null }
   const deadline = monotonicMs() + BUDGET_MS
   const zones = zonesOf(filter, nowMs())
-  let size = isDeepFilter(filter) ? 0 : SCANS.length - 1
+  let size = isDeepFilter(filter) ? 0 : FIRST
   const ids: string[] = []
   let zone = nextZone(zones, filter.before ?? null)
   while (zone !== null) {
@@ -42,9 +44,13 @@ export async function readRunPage(db: Queryable, { limit, ...filter }: RunQuery)
     ids.push(...found.ids)
     const end: string | null = found.before ?? zone.from
     zone = end === null ? null : nextZone(zones, end)
-    if (ids.length >= limit || monotonicMs() >= deadline) break
+    if (ids.length >= limit) break
+    const perRow = took / SCANS[size]!
     if (took > LOOK_MS) size = Math.max(0, size - 1)
     else if (took < LOOK_MS / 5) size = Math.min(SCANS.length - 1, size + 1)
+    const left = deadline - monotonicMs()
+    while (size > 0 && SCANS[size]! * perRow > left) size--
+    if (SCANS[size]! * perRow > left) break
   }
   const documents = await readDocuments(db, ids)
   // A run may have moved on between the statements: one that no longer fits, or expired, is left out.

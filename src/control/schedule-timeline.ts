@@ -36,9 +36,9 @@ export interface TimelineRow {
   /** In plain words. */
   text: string
   jitter: number | null
-  /** Instants in the window. */
+  /** Instants in the window; where there are more than `instants` tells, about so many. */
   count: number
-  /** Each of them; only the first ones where `count` is higher. */
+  /** The first hundred of them. */
   instants: string[]
 }
 
@@ -48,6 +48,9 @@ export interface Collision {
   at: string
   /** How often these fall together. */
   times: number
+  /** How many they are. */
+  count: number
+  /** The first hundred of them. */
   schedules: { id: string; name: string }[]
   /** Seconds of jitter that would part them. */
   jitter: number
@@ -55,11 +58,20 @@ export interface Collision {
 
 /** Instants that are told one by one. */
 export const MARKS_MAX = 100
-const COUNT_MAX = 5000
 /** Fewer than these on one second is no crowd. */
 export const CROWD = 3
 const COLLISIONS_MAX = 50
+const NAMED_MAX = 100
 const TURN = 25
+
+/** A schedule as it is laid, its instants in milliseconds. */
+interface Line {
+  schedule: ScheduleDocument
+  text: string
+  times: readonly number[]
+  /** More than `times` has where it is due all the time. */
+  count: number
+}
 
 export async function layTimeline(
   almanac: Almanac,
@@ -68,85 +80,112 @@ export async function layTimeline(
   untilMs: number,
   more: boolean,
 ): Promise<Timeline> {
-  const rows: TimelineRow[] = []
+  const lines: Line[] = []
   for (const [i, schedule] of schedules.entries()) {
-    const row = layRow(almanac, schedule, fromMs, untilMs)
-    if (row) rows.push(row)
+    const line = lay(almanac, schedule, fromMs, untilMs)
+    if (line) lines.push(line)
     if (i % TURN === TURN - 1) await setImmediate()
   }
   return {
     from: new Date(fromMs).toISOString(),
     until: new Date(untilMs).toISOString(),
-    items: rows.toSorted((a, b) => (a.instants[0]! < b.instants[0]! ? -1 : 1)),
-    collisions: findCollisions(rows),
+    items: lines.toSorted((a, b) => a.times[0]! - b.times[0]!).map(toRow),
+    collisions: findCollisions(lines),
     more,
   }
 }
 
-function layRow(
-  almanac: Almanac,
-  schedule: ScheduleDocument,
-  fromMs: number,
-  untilMs: number,
-): TimelineRow | null {
-  const { id, name, task, queue, jitter } = schedule
-  const read = almanac.read(schedule.schedule)
+function lay(almanac: Almanac, schedule: ScheduleDocument, fromMs: number, untilMs: number): Line | null {
+  // By its text, which the almanac keeps: to read one anew costs more than its instants.
+  const read = almanac.readText(JSON.stringify(schedule.schedule))
   if ('faults' in read) return null
   const table = almanac.timetable(read.spec, boundsOf(schedule))
   const left = firingsLeft(schedule)
-  const instants = listMarks(table, fromMs, untilMs, Math.min(left, MARKS_MAX + 1))
-  if (instants.length === 0) return null
-  const isMany = instants.length > MARKS_MAX
-  const count = isMany ? Math.min(left, table.count(fromMs, untilMs - 1, COUNT_MAX)) : instants.length
-  const text = schedule.text ?? table.text
-  return { id, name, task, queue, text, jitter, count, instants: instants.slice(0, MARKS_MAX) }
+  const times = listTimes(table, fromMs, untilMs, Math.min(left, MARKS_MAX + 1))
+  if (times.length === 0) return null
+  const isMany = times.length > MARKS_MAX
+  const count = isMany ? Math.min(left, project(times, fromMs, untilMs)) : times.length
+  return { schedule, text: schedule.text ?? table.text, times: times.slice(0, MARKS_MAX), count }
+}
+
+function toRow({ schedule, text, times, count }: Line): TimelineRow {
+  const { id, name, task, queue, jitter } = schedule
+  return {
+    id,
+    name,
+    task,
+    queue,
+    text,
+    jitter,
+    count,
+    instants: times.map((ms) => new Date(ms).toISOString()),
+  }
+}
+
+/** As many as there would be if it went on as it begins: to count a week of a crontab takes longer than it is worth. */
+function project(times: readonly number[], fromMs: number, untilMs: number): number {
+  const spans = (untilMs - fromMs) / Math.max(1, times.at(-1)! - fromMs)
+  return Math.max(times.length, Math.floor((times.length - 1) * spans))
 }
 
 function firingsLeft({ one_off, firings_max, firings_total }: ScheduleDocument): number {
   return one_off ? 1 : firings_max === null ? Infinity : Math.max(0, firings_max - firings_total)
 }
 
-function listMarks(table: Timetable, fromMs: number, untilMs: number, most: number): string[] {
-  const marks: string[] = []
+function listTimes(table: Timetable, fromMs: number, untilMs: number, most: number): number[] {
+  const times: number[] = []
   for (let ms = table.next(fromMs - 1); ms !== null && ms < untilMs; ms = table.next(ms)) {
-    if (marks.length >= most) break
-    marks.push(new Date(ms).toISOString())
+    if (times.length >= most) break
+    times.push(ms)
   }
-  return marks
+  return times
 }
 
-function findCollisions(rows: readonly TimelineRow[]): Collision[] {
-  const seconds = new Map<string, TimelineRow[]>()
-  for (const row of rows) {
-    if (row.count > row.instants.length || row.jitter) continue
-    for (const second of new Set(row.instants.map((at) => at.slice(0, 19)))) {
+function findCollisions(lines: readonly Line[]): Collision[] {
+  const seconds = new Map<number, number[]>()
+  for (const [i, { schedule, times, count }] of lines.entries()) {
+    if (count > times.length || schedule.jitter) continue
+    for (const second of new Set(times.map((ms) => Math.floor(ms / 1000)))) {
       const there = seconds.get(second)
-      if (there) there.push(row)
-      else seconds.set(second, [row])
+      if (there) there.push(i)
+      else seconds.set(second, [i])
     }
   }
-  const crowds = new Map<string, Collision>()
-  for (const [second, crowd] of [...seconds].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    if (crowd.length < CROWD) continue
-    const key = crowd.map(({ id }) => id).join()
+  // Who meets, by their places in the list: the same crowd meets again and again.
+  const crowds = new Map<string, { second: number; times: number; members: number[] }>()
+  for (const [second, members] of seconds) {
+    if (members.length < CROWD) continue
+    const key = members.join()
     const standing = crowds.get(key)
-    if (standing) standing.times++
-    else crowds.set(key, collide(second, crowd))
+    if (!standing) crowds.set(key, { second, times: 1, members })
+    else {
+      standing.times++
+      standing.second = Math.min(standing.second, second)
+    }
   }
-  const largest = [...crowds.values()].toSorted((a, b) => b.schedules.length - a.schedules.length)
-  return largest.slice(0, COLLISIONS_MAX).toSorted((a, b) => (a.at < b.at ? -1 : 1))
+  const largest = [...crowds.values()].toSorted((a, b) => b.members.length - a.members.length)
+  const gaps = lines.map(shortestGap)
+  return largest
+    .slice(0, COLLISIONS_MAX)
+    .toSorted((a, b) => a.second - b.second)
+    .map(({ second, times, members }) => ({
+      at: new Date(second * 1000).toISOString(),
+      times,
+      count: members.length,
+      schedules: members.slice(0, NAMED_MAX).map((i) => pick(lines[i]!)),
+      jitter: suggestJitter(members.length, Math.min(...members.map((i) => gaps[i]!))),
+    }))
 }
 
-function collide(second: string, crowd: readonly TimelineRow[]): Collision {
-  const schedules = crowd.map(({ id, name }) => ({ id, name }))
-  return { at: `${second}.000Z`, times: 1, schedules, jitter: suggestJitter(crowd) }
+function pick({ schedule: { id, name } }: Line): { id: string; name: string } {
+  return { id, name }
 }
 
-/** Ten seconds for each of them, a minute at least; never more than a quarter of what lies between two instants of one. */
-function suggestJitter(crowd: readonly TimelineRow[]): number {
-  const gaps = crowd.flatMap(({ instants }) =>
-    instants.slice(1).map((at, i) => (Date.parse(at) - Date.parse(instants[i]!)) / 1000),
-  )
-  const most = Math.min(3600, ...gaps.map((gap) => gap / 4))
-  return Math.max(1, Math.round(Math.min(most, Math.max(60, crowd.length * 10))))
+function shortestGap({ times }: Line): number {
+  return times.reduce((least, ms, i) => (i === 0 ? least : Math.min(least, ms - times[i - 1]!)), Infinity)
+}
+
+/** Seconds: ten for each of them, a minute at least, an hour at most, and never more than a quarter of what lies between two instants of one. */
+function suggestJitter(count: number, gapMs: number): number {
+  return Math.max(1, Math.round(Math.min(3600, gapMs / 4000, Math.max(60, count * 10))))
 }

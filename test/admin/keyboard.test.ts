@@ -76,6 +76,7 @@ t.test('the frame', { skip: withoutBrowser }, async (t) => {
     await page.getByLabel('Theme').selectOption({ label: 'Dark' })
     await page.getByLabel('Language').selectOption({ label: 'Deutsch' })
     for (const step of ['at once', 'after a new start']) {
+      await page.locator('html[lang=de]').waitFor({ state: 'attached' })
       t.match(
         await page.evaluate('[document.documentElement.dataset.theme, document.documentElement.lang]'),
         ['dark', 'de'],

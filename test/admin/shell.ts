@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { rowbeatPanel } from '../../admin/panel.ts'
 import { createServer, type ServerOptions } from '../../src/api/server.ts'
 import { hashPassword } from '../../src/auth/password.ts'
-import { ROLES, type Role } from '../../src/auth/scopes.ts'
+import { ROLES } from '../../src/auth/scopes.ts'
 import { saveUser } from '../../src/db/statements/users.ts'
 import { createRowbeat, task, type Rowbeat } from '../../src/index.ts'
 import { portOf, sendRaw } from '../api/raw.ts'
@@ -36,8 +36,8 @@ export interface Shell extends Bundle {
   base: string
   host: string
   send(ask: Ask): Promise<Answer>
-  /** The cookie of somebody of this role, as it is sent. */
-  signIn(role: Role, headers?: Record<string, string>): Promise<string>
+  /** The cookie of somebody, by e-mail address or role, as it is sent. */
+  signIn(who: string, headers?: Record<string, string>): Promise<string>
 }
 
 type Owner = Parameters<typeof setup>[0]
@@ -77,8 +77,9 @@ export async function openShell(t: Owner, options: Partial<ServerOptions> = {}):
     base,
     host,
     send,
-    async signIn(role, headers) {
-      const credentials = { email: `${role}@example.com`, password: PASSWORD }
+    async signIn(who, headers) {
+      const email = who.includes('@') ? who : `${who}@example.com`
+      const credentials = { email, password: PASSWORD }
       const { cookies } = await send({ method: 'POST', path: '/admin/login', body: credentials, headers })
       return cookies[0]!.split(';', 1)[0]!
     },

@@ -48,6 +48,25 @@ t.test('runs takes the query of REST, and flags narrow it further', async (t) =>
   })
 })
 
+t.test('failures tells what failed in groups, with what finds the runs of each', async (t) => {
+  await sql`select rowbeat.count_failures_v1('0')`
+  const { items } = document(await ask('runs', 'failures', '--json'))
+  t.match(items, [{ task: 'test.talk', name: 'TypeError', count: 1, run_id: failed.id }])
+  const found = document(await ask('runs', '--json', items[0].q)).items
+  t.strictSame(
+    found.map(({ id }: { id: string }) => id),
+    [failed.id],
+  )
+  const { code, stdout } = await ask('runs', 'failures', '--period', '1h', '--task', 'test.talk')
+  t.equal(code, 0)
+  t.match(stdout, /^FAILED +TASK +ERROR.*\n1 +test\.talk +TypeError: no \?\[31mluck/)
+  t.match(await ask('runs', 'failures', '--task', 'test.other'), { code: 0, stderr: 'Nothing failed.\n' })
+  t.match(await ask('runs', 'failures', '--period', '30d'), {
+    code: 2,
+    stderr: /--period must be from 1m to 7d/,
+  })
+})
+
 t.test('show tells a run with its tries and what it said, and nothing that moves the cursor', async (t) => {
   const { code, stdout } = await ask('runs', 'show', failed.id)
   t.equal(code, 0)

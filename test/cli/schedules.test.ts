@@ -310,6 +310,40 @@ t.test('export prints what import takes', async (t) => {
   })
 })
 
+t.test('versions, the way back, a dry run and the hours ahead', async (t) => {
+  await ask('create', 'was', 'demo.add', '{"x": 1, "y": 2}', '--cron', '0 3 * * *', '--priority', '3')
+  await ask('edit', 'was', '--cron', '0 4 * * *')
+  await ask('pause', 'was', '--reason', 'holidays')
+  const told = await ask('versions', 'was')
+  t.match(
+    told.stdout,
+    /^VERSION  AT .*\n3 .*enabled pause_reason .*holidays\n2 .*schedule .*at 04:00.*\n1 .*made .*at 03:00/,
+  )
+  t.match(await ask('versions', 'was', '--limit', '1'), { stderr: 'There are more: --before 3\n' })
+  t.match(JSON.parse((await ask('versions', 'was', '--before', '2', '--json')).stdout).items, [
+    { version: 1 },
+  ])
+  t.match(await ask('revert', 'was', '--to', '1', '--reason', 'better'), {
+    code: 0,
+    stderr: 'was is what it was at version 1: at 03:00.\n',
+  })
+  t.match(await ask('revert', 'was', '--to', '9'), { code: 2, stderr: /\/version must be below 4/ })
+  const dry = await ask('dry-run', 'was', '--as-of', '2030-01-01T00:00:00Z')
+  t.match(dry.stdout, /^priority  +3$/m)
+  t.match(dry.stdout, /^due_at  +2030-01-01T00:00:00.000Z$/m)
+  t.match(dry.stderr, /switched off[\s\S]*no instant of it/)
+  t.equal((await sql`select 1 from rowbeat.runs where schedule = 'was'`).length, 0)
+  for (const name of ['x1', 'x2', 'x3'])
+    await ask('create', name, 'demo.echo', '--cron', '0 12 * * *', '--start', '2098-12-31T00:00:00Z')
+  const ahead = await ask('timeline', '--from', '2099-01-01T00:00:00Z', '--hours', '24')
+  t.match(ahead.stdout, /^2099-01-01T10:00:00.000Z  1 +x1 +at 12:00$/m)
+  t.match(
+    ahead.stderr,
+    /^3 are due at once at 2099-01-01T10:00:00.000Z: x., x., x.\. A jitter of 60 s would part them\.$/m,
+  )
+  t.match(await ask('timeline', '--from', '2099-01-01T00:00:00Z', '--hours', '1', '--json'), { code: 0 })
+})
+
 t.test('orphans are those of code that is not here; revert and delete say whose they are', async (t) => {
   const cwd = folder(t)
   const { url: own, sql: db } = await setup(t)

@@ -2,6 +2,7 @@
  * A search is read once more here, in the plainest way there is: over all documents of all runs, term by term. What the
  * list finds has to be that, whatever is searched.
  */
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import { PROCESS } from '../../src/auth/scopes.ts'
@@ -116,6 +117,10 @@ const instant = (name: string, of: (run: RunDocument) => string | null) =>
     }),
   )
 
+/** Of errors without a stack. */
+const fingerprint = (task: string, name: string): string =>
+  createHash('sha256').update(`${task}\n${name}\n`).digest('hex').slice(0, 16)
+const fingerprintOf = (run: RunDocument): string => fingerprint(run.task, run.error!.name)
 const input = (run: RunDocument): any => run.input ?? {}
 const TERMS: fc.Arbitrary<Asked>[] = [
   fc
@@ -143,6 +148,11 @@ const TERMS: fc.Arbitrary<Asked>[] = [
   text('schedule', (run) => [run.schedule], ['nightly', 'night*', 'daily']),
   text('unique_key', (run) => [run.unique_key], ['key:8', 'key:*', 'other']),
   text('reason', (run) => [run.reason], ['error', 'eta', 'overflow', 'expired', 'retry']),
+  text('failure', (run) => [run.state === 'FAILURE' ? fingerprintOf(run) : null], [
+    fingerprint('mail.send_1', 'TypeError'),
+    fingerprint('mail.send_0', 'TypeError'),
+    '0123456789abcdef',
+  ]),
   text('input.user.id', (run) => [String(input(run).user?.id ?? '')], ['3', '5', '99']),
   text('input.user.name', (run) => [input(run).user?.name ?? null], ['user 3', 'user*', 'nobody']),
   text('input.list', (run) => (input(run).list ?? []).map(String), ['2', 'a', 'b']),

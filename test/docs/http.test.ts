@@ -5,11 +5,15 @@ import { rowbeatPlugin } from '../../src/api/plugin.ts'
 import { readOperationQuery } from '../../src/api/operation-body.ts'
 import { readRunBody } from '../../src/api/run-body.ts'
 import { readRunQuery } from '../../src/api/run-query.ts'
+import { readFiringFeedQuery } from '../../src/api/firing-query.ts'
 import {
   readFiringQuery,
   readImportQuery,
   readListQuery,
   readPreviewQuery,
+  readRecentQuery,
+  readTimelineQuery,
+  readVersionQuery,
 } from '../../src/api/schedule-query.ts'
 import { readControlQuery, readInspectQuery } from '../../src/api/worker-query.ts'
 import { createScheduleReader } from '../../src/control/schedule-document.ts'
@@ -100,7 +104,11 @@ t.test('every parameter of a query is told', async (t) => {
     'GET /v1/operations': readOperationQuery,
     'GET /v1/schedules': readListQuery,
     'GET /v1/schedules/:id/firings': readFiringQuery,
+    'GET /v1/firings': readFiringFeedQuery,
     'GET /v1/schedules/:id/preview': readPreviewQuery,
+    'GET /v1/schedules/:id/versions': readVersionQuery,
+    'GET /v1/schedules:timeline': readTimelineQuery,
+    'GET /v1/schedules:recent': readRecentQuery,
     'POST /v1/schedules:import': readImportQuery,
     'GET /v1/inspect/:what': readInspectQuery,
     'POST /v1/control/:command': readControlQuery,

@@ -19,12 +19,13 @@ const FLOOR_NAMES =
   '. tasks flows schedules outbound db results queue auth dispatcher webhooks worker beat ' +
   'control metrics api client admin embedded testing index cli examples'
 export const FLOORS = FLOOR_NAMES.split(' ')
-const STRANGERS = ['worker|beat', 'worker|api', 'metrics|api', 'api|admin']
+const STRANGERS = ['worker|beat', 'worker|api', 'metrics|api']
 const PURE = ['tasks', 'flows', 'schedules']
 /** Where reading starts: what nobody of us imports, but a user, the command line or a glob does. */
 const ENTRANCES = [
   /^src\/(index|drizzle|testing\/testing|client\/client)\.ts$/,
   /^src\/cli\/main\.ts$/,
+  /^admin\/(panel\.ts|ui\/main\.tsx)$/,
   /^src\/examples\/(app|mailbox|rowbeat\.config|\w+\/tasks|\w+\/routes)\.ts$/,
 ]
 const COLUMNS = 110
@@ -54,7 +55,7 @@ type Rule = (source: Source) => [line: number, words: string][]
 /** Everything wrong with the tree, in the order of its files. */
 export function findFaults(tree: Tree): Finding[] {
   const sources = [...tree]
-    .filter(([path]) => /^src\/.*\.ts$/.test(path))
+    .filter(([path]) => /^(src|admin)\/.*\.tsx?$/.test(path))
     .map(([path, text]) => parse(path, text))
   const single = sources.flatMap((source) =>
     Object.entries(RULES).flatMap(([rule, check]) =>
@@ -67,7 +68,8 @@ export function findFaults(tree: Tree): Finding[] {
 const RULES: Record<string, Rule> = {
   'upward import': ({ floor, imports }) =>
     imports.flatMap(({ target, line }) => {
-      if (!target.startsWith('src/') || FLOORS.indexOf(floorOf(target)) <= FLOORS.indexOf(floor)) return []
+      if (!/^(src|admin)\//.test(target) || FLOORS.indexOf(floorOf(target)) <= FLOORS.indexOf(floor))
+        return []
       return [[line, `${floor} stands below ${floorOf(target)} and may not import ${target}`]]
     }),
   'unknown floor': ({ floor, path }) => (FLOORS.includes(floor) ? [] : [[1, `${path} is on no floor`]]),
@@ -102,10 +104,25 @@ const RULES: Record<string, Rule> = {
         ? [[line, `${path} may not import ${target}`]]
         : []
     }),
-  adminjs: ({ imports }) =>
+  adminjs: ({ floor, imports }) =>
     imports.flatMap(({ target, line }) =>
-      /^@?adminjs/.test(target) ? [[line, 'nothing in src knows AdminJS']] : [],
+      /^@?adminjs/.test(target) && floor !== 'admin' ? [[line, 'nothing in src knows AdminJS']] : [],
     ),
+  'two sides of the panel': ({ path, floor, imports }) =>
+    imports.flatMap(({ target, line }) => {
+      if (floor !== 'admin' || isShared(target) || isShared(path)) return []
+      return isPage(path) !== isPage(target) && target.startsWith('admin/')
+        ? [[line, `${target} runs ${isPage(target) ? 'in browsers' : 'on the server'} only`]]
+        : []
+    }),
+  'raw HTML': (source) =>
+    source.floor === 'admin'
+      ? matches(
+          source.text,
+          /\b(dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|document\.write|style=)/g,
+          'text nodes and classes only',
+        )
+      : [],
   'private table': ({ path, text }) =>
     path.startsWith('src/db/statements/') || path === 'src/worker/facade.ts'
       ? []
@@ -118,12 +135,13 @@ const RULES: Record<string, Rule> = {
       : members(source, 'process', /^(exit|on|once|addListener|exitCode)$/),
   console: (source) => (isOneOf(source.floor, 'cli', 'examples') ? [] : members(source, 'console', /./)),
   clock: (source) =>
-    source.path === 'src/clock.ts' || source.floor === 'examples'
+    source.path === 'src/clock.ts' || source.floor === 'examples' || isPage(source.path)
       ? []
       : [...members(source, 'Date', /^now$/), ...news(source, 'Date', 0)],
   'new Error': (source) => (source.path === 'src/errors.ts' ? [] : news(source, 'Error')),
   'SQL outside db': (source) =>
-    isOneOf(source.floor, 'db', 'examples')
+    // A page may show a statement to copy.
+    isOneOf(source.floor, 'db', 'examples') || isPage(source.path)
       ? []
       : literals(source)
           .filter(([, text]) => SQL.test(text))
@@ -238,7 +256,17 @@ function isLoading(node: ts.Node): node is ts.CallExpression | ts.NewExpression 
   return ts.isNewExpression(node) && node.expression.getText() === 'URL' && node.arguments?.length === 2
 }
 
+/** What browsers load of the panel. */
+function isPage(path: string): boolean {
+  return path.startsWith('admin/ui/')
+}
+
+function isShared(path: string): boolean {
+  return path.startsWith('admin/locale/')
+}
+
 function floorOf(path: string): string {
+  if (path.startsWith('admin/')) return 'admin'
   const [, first = '', ...rest] = path.split('/')
   if (rest.length > 0) return first
   return first === 'index.ts' || first === 'drizzle.ts' ? 'index' : '.'

@@ -19,10 +19,8 @@ export const failures = {
   latest: 'Latest',
   none: 'Nothing failed',
   noneText: 'No run failed in this period.',
-  runs: 'Runs',
-  latestRun: 'Latest run',
   retryGroup: 'Retry all',
-  groups: '{groups} groups, {count} failed runs. Counted until {time}.',
+  groups: 'Groups: {groups}. Failed runs: {count}. Counted until {time}.',
   thisGroup: 'the runs of this group',
   unknownPlace: 'unknown',
 } as const

@@ -10,7 +10,7 @@ export const problems = {
   look: 'Look again',
   copyCommand: 'Copy command',
   copySql: 'Copy SQL',
-  fixed: 'Done. It goes from this list when it is seen to be well.',
+  fixed: 'Done. It comes back here if that did not mend it.',
   resume: 'Resume queue',
   move: 'Move runs…',
   revoke: 'Revoke these runs',

@@ -37,7 +37,7 @@ export const queues = {
   resume: 'Resume',
   drain: 'Drain',
   drainAsk: 'Drain {name}?',
-  drainText: 'New runs are kept back, and what waits is worked off.',
+  drainText: 'What waits is worked off. What comes from now on waits until the queue is resumed.',
   purge: 'Purge',
   purgeAsk: 'Purge {name}?',
   purgeText: '{count} waiting runs are revoked. They stay in the list of runs and can be retried.',

@@ -20,7 +20,7 @@ export const timeline = {
   busiest: 'Up to {count} in one stretch',
   at: 'First at',
   times: 'Times',
-  together: 'Schedules',
+  together: 'How many',
   mend: 'What parts them',
   suggest: 'A jitter of {jitter}',
   part: 'Set this jitter',

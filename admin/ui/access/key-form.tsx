@@ -35,8 +35,8 @@ export function KeyForm(): ReactNode {
   const save = async (): Promise<void> => {
     setBusy(true)
     try {
-      const expiry = days === '' ? {} : { expires_in: `${days} days` }
-      setMade(await client.createKey({ name, scopes, ...expiry }))
+      const expiresIn = days === '' ? undefined : Number(days) * 86_400
+      setMade(await client.createKey({ name, scopes, expires_in: expiresIn }))
     } catch (error) {
       setRefusal(explain(error))
       if (Object.keys(explain(error).faults).length === 0) notify('error', error)

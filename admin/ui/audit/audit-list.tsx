@@ -155,7 +155,7 @@ function columnsOf(show: (row: AuditDocument) => void): Column<AuditDocument>[] 
     },
     { key: 'action', title: t('audit.action'), render: ({ action }) => <code>{action}</code> },
     { key: 'target', title: t('audit.target'), render: (row) => <Target row={row} /> },
-    { key: 'changes', title: t('audit.changes'), render: (row) => <Changes row={row} most={SHOWN} /> },
+    { key: 'changes', title: t('audit.changes'), className: 'rb-wide', render: (row) => <Changes row={row} most={SHOWN} /> },
     { key: 'reason', title: t('audit.reason'), render: ({ reason }) => reason ?? '–' },
     {
       key: 'more',
@@ -179,11 +179,17 @@ export function viaText(via: string): string {
 
 function Target({ row: { target_kind, target } }: { row: AuditDocument }): ReactNode {
   const place = placeOf(target_kind, target)
-  const words = target ?? target_kind
+  const words = target === null ? '' : isUuid(target) ? target.slice(-12) : target
   return (
     <>
       <span className="rb-soft">{target_kind} </span>
-      {place ? <Link to={place}>{words}</Link> : words}
+      {place ? (
+        <Link to={place} title={target ?? undefined}>
+          {words}
+        </Link>
+      ) : (
+        <span title={target ?? undefined}>{words}</span>
+      )}
     </>
   )
 }
@@ -254,6 +260,12 @@ function download(rows: readonly AuditDocument[]): void {
   link.download = `audit${ROOT.replaceAll('/', '-')}.json`
   link.click()
   URL.revokeObjectURL(link.href)
+}
+
+const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
+
+function isUuid(text: string): boolean {
+  return UUID.test(text)
 }
 
 function cut(text: string, most: number | undefined): string {

@@ -9,7 +9,7 @@ import { ConfirmHost } from '../kit/dialog.tsx'
 import { go, ROOT, t, useMe } from '../kit/kit.ts'
 import { NoticeHost } from '../kit/notice.tsx'
 import { lendRouter } from '../kit/place.ts'
-import { language, setLanguage } from '../kit/text.ts'
+import { language } from '../kit/text.ts'
 import { createChords } from './chords.ts'
 import { Help } from './help.tsx'
 import { PAGES } from './pages.ts'
@@ -23,25 +23,24 @@ type Open = 'none' | 'palette' | 'help'
 export function Application(): ReactNode {
   const tag = useBox(language)
   const navigate = useNavigate()
-  useEffect(() => {
-    setLanguage(tag)
-  }, [tag])
   // Before the pages are drawn, since they may go elsewhere at once.
   lendRouter(navigate)
-  return <Shell key={tag} />
+  return tag === '' ? null : <Shell key={tag} />
 }
 
 function Shell(): ReactNode {
   const [open, setOpen] = useState<Open>('none')
   const [isMenuOpen, setMenuOpen] = useState(false)
   const main = useRef<HTMLElement>(null)
+  const isFirst = useRef(true)
   const { pathname } = useLocation()
   useKeys(setOpen)
   useEffect(() => {
     setMenuOpen(false)
     main.current?.scrollTo(0, 0)
-    // Who came here by a link stands nowhere now, if that was in the page before.
-    if (document.activeElement === document.body) main.current?.focus()
+    // Who came here by a link in a page stands nowhere now; who has just come begins at the way past the navigation.
+    if (!isFirst.current && document.activeElement === document.body) main.current?.focus()
+    isFirst.current = false
   }, [pathname])
   return (
     <div className="rb-app">

@@ -44,14 +44,16 @@ export function ResourceView({ action }: { action?: string }): ReactNode {
   const { resourceId = '', actionName = action, recordId = '' } = useParams()
   const resource = told.resources?.find(({ id }) => id === resourceId)
   if (!resource) return <Missing />
-  const actions = [...(resource.actions ?? []), ...(resource.resourceActions ?? [])]
-  const found = actions.find(({ name, component }) => name === actionName && component)
-  if (found) return <View name={found.component as string} resourceId={resourceId} recordId={recordId} />
-  return KNOWN.includes(actionName ?? '') ? <Refused /> : <Missing />
+  const { actions = [], resourceActions = [] } = resource
+  const found = actions.find(({ name }) => name === actionName)
+  if (!found?.component || !actionName || !Object.hasOwn(NEEDS, actionName)) return <Missing />
+  const mayUse = resourceActions.some(({ name }) => name === NEEDS[actionName])
+  if (!mayUse) return <Refused />
+  return <View name={found.component} resourceId={resourceId} recordId={recordId} />
 }
 
-/** These are hidden from who may not use them; others are not there at all. */
-const KNOWN = ['list', 'show', 'edit', 'new']
+/** The document has all actions of a resource, and of those that need no record the ones that the viewer may use: by these the others are judged. */
+const NEEDS: Readonly<Record<string, string>> = { list: 'list', show: 'list', new: 'new', edit: 'new' }
 
 function View({ name, resourceId = '', recordId = '' }: { name: string } & Partial<ViewProps>): ReactNode {
   const { pathname } = useLocation()

@@ -2,7 +2,7 @@
  * Rows of one kind. On a phone each row is a card, with the name of the column before each value. The roles are said outright,
  * since a table that is laid out otherwise is no table to some readers.
  */
-import type { ReactNode } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { Button, Check } from './control.tsx'
 import { Empty } from './page.tsx'
 import { t } from './text.ts'
@@ -52,7 +52,7 @@ export function Table<Row>(props: TableProps<Row>): ReactNode {
     select!.onChange(chosen)
   }
   return (
-    <div className="rb-table-box">
+    <TableBox>
       <table className="rb-table" role="table" aria-label={label} aria-busy={busy || undefined}>
         <thead role="rowgroup">
           <tr role="row">
@@ -104,6 +104,26 @@ export function Table<Row>(props: TableProps<Row>): ReactNode {
           </Button>
         </div>
       ) : null}
+    </TableBox>
+  )
+}
+
+/** What is wider than its place scrolls, and can be scrolled by keyboard. */
+export function TableBox({ children }: { children: ReactNode }): ReactNode {
+  const box = useRef<HTMLDivElement>(null)
+  const [scrolls, setScrolls] = useState(false)
+  useEffect(() => {
+    const { current } = box
+    if (!current) return
+    const look = (): void => setScrolls(current.scrollWidth > current.clientWidth)
+    const observer = new ResizeObserver(look)
+    observer.observe(current)
+    for (const child of current.children) observer.observe(child)
+    return () => observer.disconnect()
+  }, [])
+  return (
+    <div className="rb-table-box" ref={box} {...(scrolls ? { tabIndex: 0, role: 'group' } : {})}>
+      {children}
     </div>
   )
 }

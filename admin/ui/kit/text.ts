@@ -1,10 +1,18 @@
 /**
  * `t('runs.retry')`: the words of the viewer's language. The language is chosen by the viewer, else by the browser, and kept in
- * the browser. When it changes, the frame draws everything anew; so `t` is a plain function.
+ * the browser. English is in the script; another language is a file that is fetched when it is chosen, and nothing is drawn
+ * before the first one is there. One that does not come leaves English, as does a text that it lacks. When the language changes, the
+ * frame draws everything anew; so `t` is a plain function.
  */
-import { BOOKS } from '../../locale/all.ts'
 import { en } from '../../locale/en/all.ts'
-import { browserTag, chooseLanguage, findText, LANGUAGES, type Values } from '../../locale/texts.ts'
+import {
+  browserTag,
+  chooseLanguage,
+  findText,
+  LANGUAGES,
+  type Texts,
+  type Values,
+} from '../../locale/texts.ts'
 import { createBox, type Box } from './box.ts'
 
 type English = typeof en
@@ -15,12 +23,15 @@ export type TextKey = {
 
 const STORED = 'rowbeat.language'
 
-export const language: Box<string> = createBox(readLanguage())
+/** What is spoken; empty until the first words are there. */
+export const language: Box<string> = createBox('')
+
+const asked: Box<string> = createBox('')
+const own: Box<Texts | null> = createBox<Texts | null>(null)
 
 export function t(key: TextKey, values?: Values): string {
-  const tag = language.get()
-  const own = BOOKS[tag]
-  return findText(own ? [own, en] : [en], key, tag, values)
+  const texts = own.get()
+  return findText(texts ? [texts, en] : [en], key, language.get() || 'en', values)
 }
 
 /** Of a word that came from the server, as a state: itself when there is no text for it. */
@@ -31,13 +42,41 @@ export function tOr(key: string, otherwise: string, values?: Values): string {
 
 /** For Intl. */
 export function localeTag(): string {
-  return browserTag(language.get())
+  return browserTag(language.get() || 'en')
+}
+
+/** The language of before; at once where that is English. */
+export function speak(): void {
+  const tag = readLanguage()
+  if (tag === 'en') use('en', null)
+  else void change(tag)
 }
 
 export function setLanguage(tag: string): void {
   store(tag)
+  void change(tag)
+}
+
+async function change(tag: string): Promise<void> {
+  asked.set(tag)
+  const texts = tag === 'en' ? null : await fetchTexts(tag).catch(() => undefined)
+  // Meanwhile another may have been chosen.
+  if (asked.get() !== tag) return
+  if (texts !== undefined) use(tag, texts)
+  else if (language.get() === '') use('en', null)
+}
+
+function use(tag: string, texts: Texts | null): void {
+  own.set(texts)
   document.documentElement.lang = browserTag(tag)
   language.set(tag)
+}
+
+async function fetchTexts(tag: string): Promise<Texts | undefined> {
+  const { ROWBEAT_WORDS: places } = globalThis as { ROWBEAT_WORDS?: Record<string, string> }
+  const address = places?.[tag]
+  const answer = address ? await fetch(address) : null
+  return answer?.ok ? ((await answer.json()) as Texts) : undefined
 }
 
 function readLanguage(): string {

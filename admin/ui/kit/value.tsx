@@ -52,7 +52,7 @@ export function Time({
   if (Number.isNaN(ms)) return <span>{at}</span>
   const absolute = absoluteText(at, localeTag(), zone)
   return (
-    <time dateTime={at} title={absolute}>
+    <time dateTime={at} title={absolute} className={plain ? undefined : 'rb-nowrap'}>
       {plain ? absolute : relativeText(ms, Math.max(now, Date.now()), localeTag())}
     </time>
   )

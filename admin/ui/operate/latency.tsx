@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react'
 import { countText, Duration, Empty, Link, localeTag, t, Table, type Column } from '../kit/kit.ts'
 import type { Spans, StatsGroup, StatsKey } from '../../../src/control/stats.ts'
-import { shareText } from './overview.tsx'
+import { shareText } from './live.ts'
 import { queuePlace, quoted, runsPlace, workerPlace } from './places.ts'
 
 const SHARES = ['p50', 'p95', 'p99'] as const
@@ -22,7 +22,12 @@ export function LatencyTable({ by, groups }: { by: StatsKey; groups: readonly St
       keyOf={({ name }) => name}
       empty={<Empty title={t('overview.nothingEnded')} />}
       columns={[
-        { key: 'name', title: t('overview.name'), isHead: true, render: ({ name }) => <Named by={by} name={name} /> },
+        {
+          key: 'name',
+          title: t('overview.name'),
+          isHead: true,
+          render: ({ name }) => <Named by={by} name={name} />,
+        },
         {
           key: 'ended',
           title: t('overview.done'),
@@ -45,6 +50,10 @@ export function LatencyTable({ by, groups }: { by: StatsKey; groups: readonly St
 
 function Named({ by, name }: { by: StatsKey; name: string }): ReactNode {
   if (name === '') return '–'
-  const place = { queue: queuePlace, worker: workerPlace, task: (task: string) => runsPlace({ q: `task:${quoted(task)}` }) }
+  const place = {
+    queue: queuePlace,
+    worker: workerPlace,
+    task: (task: string) => runsPlace({ q: `task:${quoted(task)}` }),
+  }
   return <Link to={place[by](name)}>{name}</Link>
 }

@@ -4,7 +4,7 @@
  */
 import { useRef, useState } from 'react'
 import type { LiveFigures } from '../../../src/control/live.ts'
-import { useLive } from '../kit/kit.ts'
+import { localeTag, useLive } from '../kit/kit.ts'
 
 export type { LiveFigures, LiveQueue, LiveWorker } from '../../../src/control/live.ts'
 
@@ -32,3 +32,8 @@ export function useRefresh(reload: () => void, seconds: number): void {
 
 export const waitingIn = (waiting: Readonly<Record<string, number>>): number =>
   Object.values(waiting).reduce((sum, n) => sum + n, 0)
+
+/** `12.5%`. */
+export function shareText(share: number): string {
+  return new Intl.NumberFormat(localeTag(), { style: 'percent', maximumFractionDigits: 1 }).format(share)
+}

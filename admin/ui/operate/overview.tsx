@@ -24,7 +24,7 @@ import {
 import type { StatsDocument, StatsKey } from '../../../src/control/stats.ts'
 import type { TroubleDocument } from '../../../src/control/problems.ts'
 import { LatencyTable } from './latency.tsx'
-import { useFigures, useRefresh, type LiveFigures } from './live.ts'
+import { shareText, useFigures, useRefresh, type LiveFigures } from './live.ts'
 import { runsPlace } from './places.ts'
 import { QueueTable, type QueueRow } from './queue-table.tsx'
 
@@ -50,7 +50,7 @@ export function OverviewPage(): ReactNode {
   const stats = useLoad(() => client.getStats({ period: period[0], by }), [period[0], by])
   const problems = useLoad(() => client.listProblems(), [])
   useRefresh(stats.reload, period[1] > 21_600 ? LONG_LOOK_S : LOOK_S)
-  const word = periodText(period[1])
+  const word = durationText(period[1])
   return (
     <Page
       title={t('overview.title')}
@@ -61,7 +61,7 @@ export function OverviewPage(): ReactNode {
           onChange={(value) => setQuery({ period: value }, { replace: true })}
           options={PERIODS.map(([value, seconds]) => ({
             value,
-            label: t('overview.last', { period: periodText(seconds) }),
+            label: t('overview.last', { period: durationText(seconds) }),
           }))}
         />
       }
@@ -69,7 +69,9 @@ export function OverviewPage(): ReactNode {
       <Verdict figures={figures} first={problems.value?.items ?? null} />
       <Tiles figures={figures} stats={stats.value} period={word} />
       {stats.error ? <Trouble error={stats.error} retry={stats.reload} /> : null}
-      <Card title={t('overview.throughput')}>{stats.value ? <Throughput stats={stats.value} /> : <Loading />}</Card>
+      <Card title={t('overview.throughput')}>
+        {stats.value ? <Throughput stats={stats.value} /> : <Loading />}
+      </Card>
       <Card title={t('overview.queues')}>
         <QueueTable rows={rowsOf(figures, stats.value)} />
       </Card>
@@ -92,11 +94,6 @@ export function OverviewPage(): ReactNode {
       </Card>
     </Page>
   )
-}
-
-/** `15 min`, `7 d`: the length of a period in a word. */
-function periodText(seconds: number): string {
-  return durationText(seconds)
 }
 
 /** What is wrong, in one sentence, or that nothing is. */
@@ -149,7 +146,7 @@ function Tiles({
   const figure = (count: number | undefined, capped = false): ReactNode =>
     count === undefined ? '–' : countText(count, localeTag(), capped)
   return (
-    <div className="rb-tiles">
+    <div className="rb-tiles rb-tiles-many">
       <Tile name={t('overview.waiting')} to={runsPlace({ state: 'PENDING' })}>
         {figure(now?.PENDING, now?.capped)}
       </Tile>
@@ -208,10 +205,6 @@ function rateText(figures: LiveFigures | null): string {
   if (!throughput) return '–'
   const rate = throughput.succeeded + throughput.failed + throughput.revoked
   return countText(rate >= 10 ? Math.round(rate) : Math.round(rate * 10) / 10, localeTag())
-}
-
-export function shareText(share: number): string {
-  return new Intl.NumberFormat(localeTag(), { style: 'percent', maximumFractionDigits: 1 }).format(share)
 }
 
 function oldestOf(stats: StatsDocument | undefined): number | null {

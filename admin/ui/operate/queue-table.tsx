@@ -1,6 +1,17 @@
 /** Queues with what waits and runs on each. */
 import type { ReactNode } from 'react'
-import { Bar, countText, Duration, Link, Loading, localeTag, State, t, Table, type Column } from '../kit/kit.ts'
+import {
+  Bar,
+  countText,
+  Duration,
+  Link,
+  Loading,
+  localeTag,
+  State,
+  t,
+  Table,
+  type Column,
+} from '../kit/kit.ts'
 import { waitingIn, type LiveQueue } from './live.ts'
 import { queuePlace } from './places.ts'
 
@@ -48,7 +59,11 @@ export function QueueTable<Row extends QueueRow>({
           align: 'right',
           render: ({ oldest_age: age }) => <Duration seconds={age === null ? null : Math.round(age)} />,
         },
-        { key: 'running', title: t('queues.running'), render: (row) => <Load running={row.running} slots={row.slots} /> },
+        {
+          key: 'running',
+          title: t('queues.running'),
+          render: (row) => <Load running={row.running} slots={row.slots} />,
+        },
         ...more,
       ]}
     />
@@ -57,7 +72,11 @@ export function QueueTable<Row extends QueueRow>({
 
 /** The chip; one that is open needs no colour. */
 export function QueueState({ state, title }: { state: LiveQueue['state']; title?: string }): ReactNode {
-  return state === 'open' ? <span className="rb-soft">{t('queues.open')}</span> : <State state={state} title={title} />
+  return state === 'open' ? (
+    <span className="rb-soft">{t('queues.open')}</span>
+  ) : (
+    <State state={state} title={title} />
+  )
 }
 
 /** How many of the slots are in use. */
@@ -67,7 +86,12 @@ export function Load({ running, slots }: { running: number; slots: number | null
   return (
     <span className="rb-load">
       <span className="rb-figure">{words}</span>
-      <Bar value={running} max={slots} label={words} tone={slots > 0 && running >= slots ? 'warn' : 'accent'} />
+      <Bar
+        value={running}
+        max={slots}
+        label={words}
+        tone={slots > 0 && running >= slots ? 'warn' : 'accent'}
+      />
     </span>
   )
 }

@@ -22,8 +22,8 @@ export function BulkBar({ asked, chosen, onClear, onBegun }: BulkProps): ReactNo
   if (!may('runs:write')) return null
   const isIdle = chosen.size === 0 && !isAll
   return (
-    <div className="rb-bulk" role="group" aria-label={t('runs.bulk')}>
-      <span className="rb-bulk-words" aria-live="polite">
+    <div className="rb-many" role="group" aria-label={t('runs.bulk')}>
+      <span className="rb-many-words" aria-live="polite">
         {isAll
           ? t('runs.allMatching')
           : isIdle

@@ -1,5 +1,5 @@
 /** A run as the call that asks for the same again. Pure; each text is quoted as its language wants it. */
-import type { RunDocument } from '../kit/kit.ts'
+import type { RunDocument } from '../../../src/results/run.ts'
 
 /** What was said of it beside task and input, where it differs from what is usual. */
 function optionsOf(run: RunDocument): Record<string, unknown> {

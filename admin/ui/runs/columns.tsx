@@ -29,7 +29,7 @@ const ALL: readonly RunColumn[] = [
     'runs.task',
     (run) => (
       <Link to={runPath(run.id)} className="rb-run-name">
-        {run.task}
+        <span className="rb-run-task">{run.task}</span>
         <code className="rb-run-id">{shortId(run.id)}</code>
       </Link>
     ),

@@ -57,7 +57,7 @@ export function FailuresPage(): ReactNode {
   const figure = (count: number): string => countText(count, localeTag())
   return (
     <Page title={t('failures.title')} lead={t('failures.lead')}>
-      <div className="rb-filter rb-filter-row">
+      <div className="rb-run-filter rb-run-filter-row">
         <Field label={t('failures.period')}>
           <Select
             value={period}
@@ -127,7 +127,7 @@ function columnsOf(
         </Link>
       ),
     },
-    { key: 'task', title: t('failures.task'), render: ({ task }) => task },
+    { key: 'task', title: t('failures.task'), className: 'rb-nowrap', render: ({ task }) => task },
     {
       key: 'place',
       title: t('failures.place'),

@@ -21,7 +21,7 @@ export function Family({ run }: { run: RunDocument }): ReactNode {
   const isAlone = !run.parent && !run.retry_of && children.length + retries.length === 0
   return (
     <Card title={t('runs.family')}>
-      <dl className="rb-facts">
+      <dl className="rb-run-facts">
         <Group title={t('runs.parent')} id={run.parent} runs={parent ? [parent] : []} />
         <Group title={t('runs.retryOf')} id={run.retry_of} runs={origin ? [origin] : []} />
         <Group title={t('runs.children')} runs={children} />

@@ -30,7 +30,7 @@ export function FilterBar({
   turn: number
 }): ReactNode {
   return (
-    <div className="rb-filter">
+    <div className="rb-run-filter">
       <SearchField q={asked.q} onAsk={(q) => onAsk({ q })} />
       <StateChips asked={asked} onAsk={onAsk} turn={turn} />
     </div>
@@ -46,7 +46,7 @@ function SearchField({ q, onAsk }: { q: string; onAsk: (q: string) => void }): R
   return (
     <form
       role="search"
-      className="rb-filter-search"
+      className="rb-run-filter-search"
       onSubmit={(event) => {
         event.preventDefault()
         if (!fault) onAsk(text.trim())
@@ -65,7 +65,7 @@ function SearchField({ q, onAsk }: { q: string; onAsk: (q: string) => void }): R
       </Field>
       <Button type="submit">{t('runs.find')}</Button>
       {hints.length > 0 ? (
-        <div className="rb-filter-hints" role="group" aria-label={t('runs.fields')}>
+        <div className="rb-run-filter-hints" role="group" aria-label={t('runs.fields')}>
           {hints.slice(0, 8).map((field) => (
             <Button
               key={field}

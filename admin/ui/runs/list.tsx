@@ -36,14 +36,14 @@ export function RunList(): ReactNode {
           onClear={() => setChosen(new Set())}
           onBegun={(op) => setQuery({ op })}
         />
+        <div className="rb-fresh" aria-live="polite">
+          {fresh.count > 0 || fresh.unsure ? (
+            <Button kind="primary" className="rb-pill" onClick={rows.reload}>
+              {fresh.count > 0 ? t('runs.fresh', { count: fresh.count }) : t('runs.maybeFresh')}
+            </Button>
+          ) : null}
+        </div>
         <ColumnChoice chosen={query.cols} onChange={(cols) => setQuery({ cols }, { replace: true })} />
-      </div>
-      <div className="rb-fresh" aria-live="polite">
-        {fresh.count > 0 || fresh.unsure ? (
-          <Button kind="primary" className="rb-pill" onClick={rows.reload}>
-            {fresh.count > 0 ? t('runs.fresh', { count: fresh.count }) : t('runs.maybeFresh')}
-          </Button>
-        ) : null}
       </div>
       {first.error ? <Trouble error={first.error} retry={first.reload} /> : null}
       {rows.error ? <Trouble error={explain(rows.error)} /> : null}

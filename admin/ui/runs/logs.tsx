@@ -70,26 +70,24 @@ export function Logs({ id }: { id: string }): ReactNode {
   return (
     <Card
       title={t('runs.logs')}
-      actions={
-        <>
-          {isOver ? null : <span className="rb-live-mark">{t('runs.logsLive')}</span>}
-          <Input
-            type="search"
-            aria-label={t('runs.logsFilter')}
-            placeholder={t('runs.logsFilter')}
-            value={text}
-            onChange={setText}
-          />
-          <Select
-            aria-label={t('runs.level')}
-            value={level}
-            onChange={setLevel}
-            options={[{ value: '', label: t('runs.levelAll') }, ...LEVELS]}
-          />
-          <Check label={t('runs.logsFollow')} checked={isFollowed} onChange={setFollowed} />
-        </>
-      }
+      actions={isOver ? null : <span className="rb-live-mark">{t('runs.logsLive')}</span>}
     >
+      <div className="rb-log-tools">
+        <Input
+          type="search"
+          aria-label={t('runs.logsFilter')}
+          placeholder={t('runs.logsFilter')}
+          value={text}
+          onChange={setText}
+        />
+        <Select
+          aria-label={t('runs.level')}
+          value={level}
+          onChange={setLevel}
+          options={[{ value: '', label: t('runs.levelAll') }, ...LEVELS]}
+        />
+        <Check label={t('runs.logsFollow')} checked={isFollowed} onChange={setFollowed} />
+      </div>
       {error ? <Trouble error={error} /> : null}
       {shown.length === 0 ? (
         <p className="rb-hint">{isOver ? t('runs.logsNone') : t('runs.logsNoneYet')}</p>

@@ -21,14 +21,10 @@ export function RetryDialog({ run, onClose }: { run: RunDocument; onClose: () =>
   const [isValid, setValid] = useState(true)
   const [busy, setBusy] = useState(false)
   // A task that nobody has any more has no schema: its input is edited as JSON.
-  const schema = useLoad(
-    () =>
-      client.getTask(run.task).then(
-        ({ input_schema }) => ({ of: input_schema as unknown }),
-        () => ({ of: null }),
-      ),
-    [run.task],
-  )
+  const schema = useLoad(async () => {
+    const { items } = await client.listTasks()
+    return { of: (items.find(({ name }) => name === run.task)?.input_schema ?? null) as unknown }
+  }, [run.task])
   const send = async (): Promise<void> => {
     setBusy(true)
     try {

@@ -23,6 +23,7 @@ import {
   useNow,
   type AttemptDocument,
   type RunDocument,
+  type TaskDocument,
 } from '../kit/kit.ts'
 import { StateOf } from './columns.tsx'
 import { CopyAs } from './copy-as.tsx'
@@ -46,14 +47,20 @@ async function look(id: string, may: ReturnType<typeof useMe>['may']): Promise<S
     if (error instanceof ApiProblem && error.status === 404) return null
     throw error
   })
-  if (!run) return { run, attempts: [], queue: null, task: null }
+  if (!run) return { run, attempts: [], queue: null, task: undefined }
   const waits = run.state === 'PENDING'
   const [attempts, queue, task] = await Promise.all([
     client.listAttempts(id).then(({ items }) => items),
     waits && may('queues:read') ? client.getQueue(run.queue).catch(() => null) : null,
-    waits && may('tasks:read') ? client.getTask(run.task).catch(() => null) : null,
+    waits && may('tasks:read') ? findTask(run.task) : undefined,
   ])
   return { run, attempts, queue, task }
+}
+
+/** Out of all of them: one that nobody knows is no error here. */
+async function findTask(name: string): Promise<TaskDocument | null> {
+  const { items } = await client.listTasks()
+  return items.find((task) => task.name === name) ?? null
 }
 
 export function RunShow({ recordId }: { recordId: string }): ReactNode {
@@ -185,7 +192,7 @@ function Facts({ run }: { run: RunDocument }): ReactNode {
   ]
   return (
     <Card title={t('runs.details')}>
-      <dl className="rb-facts">
+      <dl className="rb-run-facts">
         {facts
           .filter(([, value]) => value !== null && value !== undefined && value !== '')
           .map(([label, value]) => (

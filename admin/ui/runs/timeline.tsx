@@ -80,7 +80,7 @@ function Strip({ run, tries }: { run: RunDocument; tries: readonly Try[] }): Rea
       .reduce((all, { fromMs: from, untilMs }) => all + (untilMs - from) / 1000, 0)
   if (segments.length === 0) return null
   return (
-    <div className="rb-strip">
+    <div className="rb-spans">
       <svg viewBox="0 0 1000 16" preserveAspectRatio="none" role="img" aria-label={t('runs.timeline')}>
         {segments.map(({ kind, fromMs: from, untilMs }, at) => (
           <rect
@@ -88,14 +88,14 @@ function Strip({ run, tries }: { run: RunDocument; tries: readonly Try[] }): Rea
             x={(1000 * (from - fromMs)) / length}
             width={Math.max(2, (1000 * (untilMs - from)) / length)}
             height="16"
-            className={`rb-strip-${kind}`}
+            className={`rb-spans-${kind}`}
           />
         ))}
       </svg>
-      <p className="rb-strip-words">
-        <span className="rb-key rb-strip-wait">{t('runs.segment_wait')}</span>{' '}
+      <p className="rb-spans-words">
+        <span className="rb-key rb-spans-wait">{t('runs.segment_wait')}</span>{' '}
         <Duration seconds={sum('wait')} />
-        <span className="rb-key rb-strip-run">{t('runs.segment_run')}</span> <Duration seconds={sum('run')} />
+        <span className="rb-key rb-spans-run">{t('runs.segment_run')}</span> <Duration seconds={sum('run')} />
       </p>
     </div>
   )

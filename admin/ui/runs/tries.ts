@@ -1,5 +1,6 @@
 /** A run as a line of time: how long it waited, ran, and waited again, try by try. Pure. */
-import type { AttemptDocument, RunDocument } from '../kit/kit.ts'
+import type { AttemptDocument } from '../../../src/db/statements/run-parts.ts'
+import type { RunDocument } from '../../../src/results/run.ts'
 
 export interface Try {
   number: number

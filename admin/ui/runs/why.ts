@@ -14,7 +14,8 @@ import { isRunning, secondsBetween } from './columns.tsx'
 
 export interface Around {
   queue: QueueDocument | null
-  task: TaskDocument | null
+  /** Null: nobody ever registered it. Undefined: it was not looked at. */
+  task: TaskDocument | null | undefined
 }
 
 export function whyOf(run: RunDocument, { queue, task }: Around, nowMs: number): string {
@@ -26,18 +27,17 @@ export function whyOf(run: RunDocument, { queue, task }: Around, nowMs: number):
     max: run.attempts_max,
     worker: run.worker ?? '',
     time: timeOf(run, nowMs),
-    limit: limitOf(reason, queue, task),
+    limit: limitOf(reason, queue, task ?? null),
   }
   if (isRunning(run)) return t('runs.why_running', values)
   if (state === 'SUCCESS') return t('runs.why_success', values)
+  if (reason === 'paused' && queue?.pause_reason)
+    return t('runs.why_queuePausedBecause', { ...values, reason: queue.pause_reason })
   if (reason !== null) return tOr(`runs.why_${reason}`, reason, values)
   if (state !== 'PENDING') return ''
-  if (queue?.state === 'paused')
-    return queue.pause_reason
-      ? t('runs.why_queuePausedBecause', { ...values, reason: queue.pause_reason })
-      : t('runs.why_queuePaused', values)
+  if (queue?.state === 'paused') return t('runs.why_paused', values)
   if (queue && queue.workers.length === 0) return t('runs.why_noWorker', values)
-  if (task && task.workers.length === 0) return t('runs.why_noTask', values)
+  if (task === null || task?.workers.length === 0) return t('runs.why_noTask', values)
   if (queue) return t('runs.why_ready', { ...values, running: queue.running, slots: queue.slots })
   return t('runs.why_plain')
 }

@@ -7,9 +7,9 @@ export function Differences({ before, after }: { before: unknown; after: unknown
   const found = differences(before, after)
   if (found.length === 0) return <p className="rb-hint">{t('schedules.noChanges')}</p>
   return (
-    <dl className="rb-facts rb-diff">
+    <dl className="rb-facts rb-pairs rb-diff">
       {found.map((one) => (
-        <div key={one.path} className="rb-diff-row">
+        <div key={one.path} className="rb-pair">
           <dt>
             <code>{one.path}</code>
           </dt>

@@ -2,7 +2,7 @@
  * A schedule as it is filled in: texts, as inputs hold them, until they become what REST takes. An edit sends only what was changed,
  * so that what nobody touched (an input with a number too large for a browser, say) stays to the last digit. Pure.
  */
-import type { ScheduleDocument } from '../kit/kit.ts'
+import type { ScheduleDocument } from '../../../src/client/verbs.ts'
 
 export type Kind = 'interval' | 'crontab' | 'clocked' | 'solar'
 export const KINDS: readonly Kind[] = ['interval', 'crontab', 'clocked', 'solar']

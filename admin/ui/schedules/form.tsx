@@ -91,7 +91,7 @@ function Form({ standing, start, tasks, reload }: FormProps): ReactNode {
   const save = useSave(standing, draft, start)
   const previewed = usePreview(draft)
   const change = (changes: Partial<Draft>): void => setDraft((before) => ({ ...before, ...changes }))
-  const faults: Faults = { ...previewFaults(previewed), ...save.faults }
+  const faults: Faults = { ...previewFaults(previewed), ...save.faults, ...unchosen(save.faults, draft) }
   const part = { draft, onChange: change, faults }
   const task = useMemo(() => tasks.find(({ name }) => name === draft.task), [tasks, draft.task])
   return (
@@ -128,13 +128,6 @@ function Form({ standing, start, tasks, reload }: FormProps): ReactNode {
           </details>
         </div>
         <div className="rb-stack rb-form-side">
-          <PreviewCard previewed={previewed} draft={draft} />
-          {standing ? (
-            <Card title={t('schedules.changes')}>
-              <Differences before={bodyOf(start)} after={bodyOf(draft)} />
-            </Card>
-          ) : null}
-          {save.error ? <SaveTrouble save={save} /> : null}
           <div className="rb-row">
             <Button type="submit" kind="primary" busy={save.busy} disabled={!isJson}>
               {standing ? t('schedules.save') : t('schedules.create')}
@@ -150,10 +143,22 @@ function Form({ standing, start, tasks, reload }: FormProps): ReactNode {
               {t('kit.cancel')}
             </Button>
           </div>
+          {save.error ? <SaveTrouble save={save} /> : null}
+          <PreviewCard previewed={previewed} draft={draft} />
+          {standing ? (
+            <Card title={t('schedules.changes')}>
+              <Differences before={bodyOf(start)} after={bodyOf(draft)} />
+            </Card>
+          ) : null}
         </div>
       </div>
     </form>
   )
+}
+
+/** Of no task at all the server says what a name must be like. */
+function unchosen(faults: Faults, { task }: Draft): Faults {
+  return faults['/task'] && task === '' ? { '/task': t('schedules.chooseTask') } : {}
 }
 
 interface Save {
@@ -221,7 +226,7 @@ function Overtaken({
   const { value } = useLoad(() => client.listVersions(id, { limit: 20 }), [id])
   const newer = value?.items.filter((one) => one.version > version) ?? []
   return (
-    <div className="rb-trouble" role="alert">
+    <div className="rb-trouble rb-overtaken" role="alert">
       <p>{t('schedules.overtaken')}</p>
       <ul className="rb-notes">
         {newer.map((one) => (

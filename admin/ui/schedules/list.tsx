@@ -152,7 +152,7 @@ function columnsFor(mayWrite: boolean, act: (done: Promise<boolean>) => void): C
     key: 'actions',
     title: t('schedules.actions'),
     render: (row) => (
-      <div className="rb-row rb-nowrap">
+      <div className="rb-verbs">
         <Button
           kind="quiet"
           aria-label={t(row.enabled ? 'schedules.pauseThis' : 'schedules.resumeThis', { name: row.name })}
@@ -310,7 +310,7 @@ function Bulk({ selected, onDone }: { selected: readonly Row[]; onDone: () => vo
   const count = selected.length
   const begin = (asked: Promise<boolean>): void => void asked.then((isDone) => isDone && onDone())
   return (
-    <div className="rb-bulk" role="group" aria-label={t('schedules.selected', { count })}>
+    <div className="rb-sched-bulk" role="group" aria-label={t('schedules.selected', { count })}>
       <span>{t('schedules.selected', { count })}</span>
       <Button
         onClick={() =>

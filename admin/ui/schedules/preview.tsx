@@ -106,17 +106,23 @@ export function Instants({ preview, zone }: { preview: Preview; zone: string }):
               isHead: true,
               render: (run) => (
                 <>
-                  <span className="rb-figure">{wallText(run.local)}</span>
-                  {run.dst ? <span className="rb-hint"> {t(DST[run.dst])}</span> : null}
+                  <Wall local={run.local} />
+                  {run.dst ? <div className="rb-hint">{t(DST[run.dst])}</div> : null}
                 </>
               ),
             },
             {
               key: 'viewer',
               title: t('schedules.yourZone', { zone: viewerZone() }),
-              render: (run) => <span className="rb-figure">{absoluteText(run.at, localeTag())}</span>,
+              render: (run) => (
+                <>
+                  <span className="rb-figure">{clockText(Date.parse(run.at), undefined)}</span>
+                  <div className="rb-hint">
+                    <Time at={run.at} />
+                  </div>
+                </>
+              ),
             },
-            { key: 'in', title: t('schedules.in'), render: (run) => <Time at={run.at} /> },
           ]}
         />
       )}
@@ -151,13 +157,32 @@ const DST = {
   'second-of-two': 'schedules.dstSecond',
 } as const
 
-/** `Sun 2026-03-29 03:00:00 +02:00` of what the server says of that clock. */
-function wallText(local: string): string {
-  const [, day = local, time = '', rest = ''] =
-    /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(.*)$/.exec(local) ?? []
-  const weekday = new Intl.DateTimeFormat(localeTag(), { weekday: 'short', timeZone: 'UTC' })
-  const ms = Date.parse(`${day}T00:00:00Z`)
-  return Number.isNaN(ms) ? local : `${weekday.format(ms)} ${day} ${time} ${rest}`.trim()
+/** `Sun 29 Mar 03:00` of an instant, on a clock; seconds and year where they say something. */
+function clockText(ms: number, timeZone: string | undefined): string {
+  const isThisYear = new Date(ms).getUTCFullYear() === new Date().getUTCFullYear()
+  return new Intl.DateTimeFormat(localeTag(), {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    ...(isThisYear ? {} : { year: 'numeric' }),
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(ms % 60_000 === 0 ? {} : { second: '2-digit' }),
+    timeZone,
+  }).format(ms)
+}
+
+/** Of what the server says of that clock: the wall's time, and its distance from UTC. */
+function Wall({ local }: { local: string }): ReactNode {
+  const [, wall = '', offset = ''] = /^(.{19})(?:\.\d+)?(.*)$/.exec(local) ?? []
+  const ms = Date.parse(`${wall}Z`)
+  if (Number.isNaN(ms)) return <span className="rb-figure">{local}</span>
+  return (
+    <>
+      <span className="rb-figure">{clockText(ms, 'UTC')}</span>{' '}
+      <span className="rb-hint">{offset === 'Z' ? 'UTC' : offset}</span>
+    </>
+  )
 }
 
 /** A zone that is still being typed is none. */

@@ -157,11 +157,11 @@ function Facts({ schedule }: { schedule: ScheduleDocument }): ReactNode {
     [t('schedules.changedAt'), <Time key="changed" at={schedule.updated_at} />],
   ]
   return (
-    <dl className="rb-facts">
+    <dl className="rb-facts rb-pairs">
       {facts
         .filter(([, value]) => value !== null && value !== '')
         .map(([label, value]) => (
-          <div key={label} className="rb-fact">
+          <div key={label} className="rb-pair">
             <dt>{label}</dt>
             <dd>{value}</dd>
           </div>

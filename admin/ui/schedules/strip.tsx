@@ -14,7 +14,7 @@ export function Strip({ firings }: { firings: readonly RecentFiring[] }): ReactN
   const marks = firings.toReversed()
   return (
     <svg
-      className="rb-strip"
+      className="rb-lately"
       role="img"
       aria-label={summary(firings)}
       width={marks.length * WIDTH}

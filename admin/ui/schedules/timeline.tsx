@@ -8,6 +8,7 @@ import {
   Button,
   Card,
   client,
+  durationText,
   Empty,
   Input,
   Link,
@@ -23,10 +24,9 @@ import {
   useQuery,
 } from '../kit/kit.ts'
 import { toAll } from './actions.tsx'
-import { spanText } from './draft.ts'
 import { InstantField } from './instant-field.tsx'
 import { placeOf } from './form.tsx'
-import { bandsOf, LEVELS, marksPath, TICKS, ticksOf, type Window } from './track.ts'
+import { bandsOf, marksPath, PEAK, TICKS, ticksOf, windowOf, type Window } from './track.ts'
 import { viewerZone } from './timing.tsx'
 
 export type Timeline = Awaited<ReturnType<typeof client.getTimeline>>
@@ -104,7 +104,8 @@ function Laid({
 
 function Tracks({ rows, timeline }: { rows: readonly Row[]; timeline: Timeline }): ReactNode {
   const [shown, setShown] = useState(ROWS)
-  const window = { from: Date.parse(timeline.from), until: Date.parse(timeline.until) }
+  const from = Date.parse(timeline.from)
+  const window = windowOf(from, (Date.parse(timeline.until) - from) / 3_600_000)
   return (
     <div className="rb-timeline">
       <table className="rb-tracks" aria-label={t('timeline.ahead')}>
@@ -121,7 +122,7 @@ function Tracks({ rows, timeline }: { rows: readonly Row[]; timeline: Timeline }
           </tr>
         </thead>
         <tbody>
-          <tr className="rb-load">
+          <tr>
             <th scope="row">{t('timeline.all')}</th>
             <td>
               <Load rows={rows} window={window} />
@@ -149,20 +150,18 @@ function Tracks({ rows, timeline }: { rows: readonly Row[]; timeline: Timeline }
 
 /** Hours in the viewer's zone, the day where it begins. */
 function Axis({ window }: { window: Window }): ReactNode {
+  const hour = new Intl.DateTimeFormat(localeTag(), { hour: '2-digit', minute: '2-digit' })
+  const day = new Intl.DateTimeFormat(localeTag(), { weekday: 'short', day: 'numeric' })
   return (
     <div className="rb-ticks" aria-hidden="true">
       {ticksOf(window).map((ms, i, all) => (
-        <span key={ms}>{tickText(ms, all[i - 1])}</span>
+        <span key={ms}>
+          <span>{hour.format(ms)}</span>
+          <span>{i === 0 || day.format(all[i - 1]) !== day.format(ms) ? day.format(ms) : ''}</span>
+        </span>
       ))}
     </div>
   )
-}
-
-function tickText(ms: number, before: number | undefined): string {
-  const time = new Intl.DateTimeFormat(localeTag(), { hour: '2-digit', minute: '2-digit' }).format(ms)
-  const day = new Intl.DateTimeFormat(localeTag(), { weekday: 'short', day: 'numeric' })
-  const isNewDay = before === undefined || day.format(before) !== day.format(ms)
-  return isNewDay ? `${day.format(ms)} ${time}` : time
 }
 
 function Track({ row, window }: { row: Row; window: Window }): ReactNode {
@@ -203,7 +202,7 @@ function Load({ rows, window }: { rows: readonly Row[]; window: Window }): React
         <rect
           // oxlint-disable-next-line react/no-array-index-key -- a band is its place
           key={i}
-          className={`rb-band rb-band-${Math.ceil((count / most) * LEVELS)}`}
+          className={count === most && most >= PEAK ? 'rb-band rb-band-most' : 'rb-band'}
           x={i * width}
           y={40 - (count / most) * 40}
           width={width * 0.9}
@@ -232,7 +231,7 @@ function Collisions({
       schedules,
       {
         title: t('timeline.partTitle', { count: schedules.length }),
-        text: t('timeline.partText', { jitter: spanText(jitter) }),
+        text: t('timeline.partText', { jitter: durationText(jitter) }),
         action: t('timeline.part'),
       },
       ({ id }) => client.editSchedule(id, { jitter }, { ifMatch: '*' }),
@@ -256,19 +255,19 @@ function Collisions({
           key: 'count',
           title: t('timeline.together'),
           align: 'right',
-          render: ({ schedules }) => schedules.length,
+          render: ({ count }) => count,
         },
         {
           key: 'who',
           title: t('schedules.title'),
-          render: ({ schedules }) => <Names schedules={schedules} />,
+          render: (collision) => <Names {...collision} />,
         },
         {
           key: 'mend',
           title: t('timeline.mend'),
           render: (collision) => (
             <>
-              <p>{t('timeline.suggest', { jitter: spanText(collision.jitter) })}</p>
+              <p>{t('timeline.suggest', { jitter: durationText(collision.jitter) })}</p>
               {may('schedules:write') ? (
                 <Button kind="quiet" onClick={() => void part(collision)}>
                   {t('timeline.part')}
@@ -282,7 +281,7 @@ function Collisions({
   )
 }
 
-function Names({ schedules }: { schedules: Collision['schedules'] }): ReactNode {
+function Names({ schedules, count }: Collision): ReactNode {
   return (
     <ul className="rb-names">
       {schedules.slice(0, NAMES).map(({ id, name }) => (
@@ -290,7 +289,7 @@ function Names({ schedules }: { schedules: Collision['schedules'] }): ReactNode 
           <Link to={placeOf(id)}>{name}</Link>
         </li>
       ))}
-      {schedules.length > NAMES ? <li>{t('timeline.others', { count: schedules.length - NAMES })}</li> : null}
+      {count > NAMES ? <li>{t('timeline.others', { count: count - NAMES })}</li> : null}
     </ul>
   )
 }

@@ -12,10 +12,17 @@ interface Row {
 
 /** Parts into which the line is divided for the eye. */
 export const TICKS = 8
-/** Shades of a band. */
-export const LEVELS = 4
+/** Fewer in one stretch than these are no peak. */
+export const PEAK = 3
 const BANDS = 96
 const WIDTH = 1000
+const HOUR_MS = 3_600_000
+
+/** From the whole hour before, so that the ticks are whole hours. */
+export function windowOf(from: number, hours: number): Window {
+  const begin = hours > 2 ? Math.floor(from / HOUR_MS) * HOUR_MS : from
+  return { from: begin, until: begin + hours * HOUR_MS }
+}
 
 export function ticksOf({ from, until }: Window): number[] {
   return Array.from({ length: TICKS }, (_, i) => from + (i * (until - from)) / TICKS)

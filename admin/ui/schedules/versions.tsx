@@ -74,11 +74,8 @@ export function Versions({
             <VersionHead version={version} isCurrent={i === 0} />
             <VersionBody version={version} before={value.items[i + 1]} />
             {i > 0 && may('schedules:write') ? (
-              <Button
-                aria-label={t('schedules.revertTo', { version: version.version })}
-                onClick={() => void revert(version)}
-              >
-                {t('schedules.revert')}
+              <Button onClick={() => void revert(version)}>
+                {t('schedules.revertTo', { version: version.version })}
               </Button>
             ) : null}
           </li>

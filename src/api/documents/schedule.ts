@@ -177,6 +177,7 @@ export const TIMELINE = document<Timeline>('Timeline', {
     keysOf<Collision>({
       at: MOMENT,
       times: COUNT,
+      count: COUNT,
       schedules: listOf(keysOf<Collision['schedules'][number]>({ id: ID, name: TEXT })),
       jitter: NUMBER,
     }),

@@ -15,7 +15,7 @@ import { refuseQuery } from '../query.ts'
 import { idOf } from './run-parts.ts'
 
 /** What a run that ended so long ago said is all stored. */
-const OLD_MS = 5000
+const OLD_MS = 1500
 
 const FOLLOW = endpoint(
   { auth: 'scope', scope: 'runs:read' },

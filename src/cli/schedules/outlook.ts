@@ -58,11 +58,11 @@ export async function timeline(flags: Flags & { from?: string; hours?: number })
     if (rows.length === 0) tell('Nothing is due.')
     else say(tableOf([['NEXT', 'INSTANTS', 'NAME', 'WHEN'], ...rows]))
     if (told.more) tell('There are more schedules than are told here.')
-    for (const { at, times, schedules, jitter } of told.collisions) {
+    for (const { at, times, count, schedules, jitter } of told.collisions) {
       const names = schedules.map(({ name }) => name).slice(0, 10)
       const often = times === 1 ? '' : `, ${times} times`
       tell(
-        `${schedules.length} are due at once at ${at}${often}: ${names.join(', ')}. A jitter of ${jitter} s would part them.`,
+        `${count} are due at once at ${at}${often}: ${names.join(', ')}. A jitter of ${jitter} s would part them.`,
       )
     }
   })

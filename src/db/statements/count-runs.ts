@@ -49,8 +49,10 @@ function branchesOf(filter: RunFilter, look: number, scan: number, bind: Binder)
     const source =
       place.name === 'parked' ? parkedSource(filter, scan, bind) : sourceOf(place, filter, scan, bind)
     const wanted = place.rest(filter, bind).join(' and ') || 'true'
-    const told = place.name === 'results' ? 'x.state' : `'${state}'`
-    const group = place.name === 'results' ? ' group by x.state' : ''
+    // Failures alone need not be read: their index has what is counted.
+    const isMixed = place.name === 'results' && filter.states!.length > 1
+    const told = isMixed ? 'x.state' : `'${state}'`
+    const group = isMixed ? ' group by x.state' : ''
     return `select ${look} as look, ${told} as state, count(*) filter (where ${wanted})::integer as n, (sum(count(*)) over ())::integer as seen
 from (${source}) x${joinsOf(place, filter)}${group}`
   })

@@ -201,9 +201,14 @@ function taskOf(filter: RunFilter): RunCondition | undefined {
 function restOf(family: Family, filter: RunFilter, bind: Binder, served?: RunCondition): string[] {
   const same = (condition: RunCondition): boolean =>
     served !== undefined && JSON.stringify(condition) === JSON.stringify(served)
-  return conditionsOf(filter)
+  const asked = conditionsOf(filter)
     .filter((condition) => !same(condition))
     .map((condition) => conditionSql(family, condition, bind))
+  const relative = family === 'results' ? undefined : relativeOf(filter)
+  // A payload without the id need not be parsed.
+  return relative
+    ? [`strpos(x.payload::text, ${bind(String(relative.values[0]))}::text) > 0`, ...asked]
+    : asked
 }
 
 const queued: Place = {
@@ -222,7 +227,7 @@ const waiting: Place = {
   family: 'jobs',
   source: queued.source,
   rest: (filter, bind) => [
-    `x.id <> all (array(select l.id from (${LISTED}) l))`,
+    `x.id not in (select l.id from (${LISTED}) l)`,
     ...queued.rest(filter, bind),
   ],
 }
@@ -281,6 +286,7 @@ const results: Place = {
   source: (filter, bind) =>
     `select x.* from rowbeat.results x${whereClause([
       ...rangeConditions(filter, 'x.id', bind),
+      ...(relativeOf(filter) ? indexedRelative(filter, bind) : []),
       ...(onlyFailures(filter) ? [`x.state = 'FAILURE'`] : indexedTask('results', filter, bind)),
     ])}`,
   rest(filter, bind) {
@@ -291,6 +297,24 @@ const results: Place = {
       ...restOf('results', filter, bind, onlyFailures(filter) ? undefined : taskOf(filter)),
     ]
   },
+}
+
+/** The one run that it comes from: few come from the same, and an index lists them. */
+function relativeOf({ where = [] }: RunFilter): RunCondition | undefined {
+  return where.find(
+    ({ field, compare, values: [id, ...more], isNot }) =>
+      (field === 'parent' || field === 'retry_of') &&
+      compare === 'is' &&
+      typeof id === 'string' &&
+      more.length === 0 &&
+      !isNot,
+  )
+}
+
+/** Beside the condition itself, which is asked once more. */
+function indexedRelative(filter: RunFilter, bind: Binder): string[] {
+  const { field, values } = relativeOf(filter)!
+  return [`x.${field} = ${bind(String(values[0]))}::uuid`]
 }
 
 /** By equality with one value, so that the index is in order of the id. */

@@ -42,7 +42,8 @@ where s.cookie_hash = any (array(select decode(h, 'hex') from jsonb_array_elemen
 
 export async function markPanelSessionUsed(db: Queryable, id: string): Promise<void> {
   await db.query(
-    `/* mark_panel_session_used */ update rowbeat.sessions set used_at = clock_timestamp() where id = $1::uuid and ended_at is null and used_at < clock_timestamp() - interval '1 minute'`,
+    `/* mark_panel_session_used */ update rowbeat.sessions set used_at = clock_timestamp()
+where id = $1::uuid and ended_at is null and used_at < clock_timestamp() - interval '1 minute'`,
     [id],
   )
 }
