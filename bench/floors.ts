@@ -167,6 +167,24 @@ const schedules: Floor[] = (
   atMost,
 }))
 
+const panels: Floor[] = (
+  [
+    ['slowest', 300, 'ms that the slowest page waits for the server, p95'],
+    ['storeMore', 2, 'percent of a core of PostgreSQL for 20 viewers'],
+    ['finishedSeen', 500, 'an end is seen, p95 ms'],
+    ['progressSeen', 500, 'progress is seen, p95 ms'],
+    ['startedSeen', 1200, 'a start is seen, p95 ms'],
+    ['withPanel', 330, 'MB of the process with the panel'],
+  ] as const
+).map(([metric, atMost, says]) => ({
+  scenario: 'panel',
+  says,
+  metric,
+  ours: ['rowbeat'],
+  theirs: [],
+  atMost,
+}))
+
 export const FLOORS: Floor[] = [
   ...drains,
   ...posts,
@@ -216,4 +234,5 @@ export const FLOORS: Floor[] = [
     atMost: 30,
   },
   ...schedules,
+  ...panels,
 ]

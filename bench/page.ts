@@ -43,6 +43,18 @@ function table(group: string, contestants: ContestantResult[], columns: Column[]
   ]
 }
 
+/** A row for each thing that one contestant measured. */
+function tableOfRows(contestant: ContestantResult, { title, names, columns }: NonNullable<Scenario['rows']>) {
+  const cells = (name: string): string[] =>
+    columns.map(({ metric, format }) => cell(spreadOf(contestant, `${name}.${metric}`), format))
+  return [
+    `| ${title} | ${columns.map((column) => column.title).join(' | ')} |`,
+    `|---|${columns.map(() => '---:|').join('')}`,
+    ...names.map((name) => `| ${name} | ${cells(name).join(' | ')} |`),
+    '',
+  ]
+}
+
 export function ratio(spread: Spread): string {
   const digits = spread.median >= 20 ? 1 : 2
   const range = `${spread.min.toFixed(digits)}–${spread.max.toFixed(digits)}`
@@ -88,6 +100,7 @@ function section(scenario: Scenario, result: ScenarioResult, results: Results): 
         scenario.columns,
       ),
     ),
+    ...(scenario.rows ? result.contestants.flatMap((one) => tableOfRows(one, scenario.rows!)) : []),
     ...(floors.length > 0
       ? ['| ratio, round by round | floor | seen | held |', '|---|---|---|---|', ...floors, '']
       : []),

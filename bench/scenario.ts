@@ -37,6 +37,8 @@ export interface Scenario {
   /** One paragraph for the page: what is measured, from when to when. */
   about: string
   columns: Column[]
+  /** What was measured of many things at once: a table with a row for each, whose metrics are `<row>.<column>`. */
+  rows?: { title: string; names: string[]; columns: Column[] }
   contestants: Contestant[]
   /** Fewer rounds than asked, for what takes minutes. */
   roundsMax?: number

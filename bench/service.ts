@@ -1,6 +1,6 @@
 /**
  * A web service in a process of its own, so that those who ask it do not share its event loop. `rowbeat` is the whole
- * stack of `rowbeat api`: guard, validation against the task's schema, documents, problem details. `add_job` is what
+ * stack of `rowbeat api`: guard, validation against the task's schema, documents, problem details. `panel` is that with the panel. `add_job` is what
  * people write by hand: a Fastify handler that inserts its row and graphile-worker's job in one transaction.
  * Says its address and key to the parent, and ends with it.
  */
@@ -51,7 +51,7 @@ async function serveByHand(databaseUrl: string): Promise<Address> {
   return { port: (app.server.address() as { port: number }).port, key: null }
 }
 
-async function serveRowbeat(databaseUrl: string): Promise<Address> {
+async function serveRowbeat(databaseUrl: string, withPanel: boolean): Promise<Address> {
   const [
     { keepYoungSmall, settleMemory },
     { createServer },
@@ -81,10 +81,13 @@ async function serveRowbeat(databaseUrl: string): Promise<Address> {
   })
   const { key } = await issueKey(toQueryable(rowbeat.db), { name: 'bench', scopes: ['*'] })
   const app = createServer({ rowbeat, logger: pino({ level: 'error' }) })
+  if (withPanel) app.register((await import('../admin/panel.ts')).rowbeatPanel, { rowbeat })
   await app.listen({ port: 0, host: '127.0.0.1' })
   return { port: (app.server.address() as { port: number }).port, key }
 }
 
 const [kind, databaseUrl] = process.argv.slice(2)
 process.on('disconnect', () => process.exit(0))
-process.send!(await (kind === 'rowbeat' ? serveRowbeat : serveByHand)(databaseUrl!))
+process.send!(
+  await (kind === 'add_job' ? serveByHand(databaseUrl!) : serveRowbeat(databaseUrl!, kind === 'panel')),
+)

@@ -11,7 +11,7 @@ create function rowbeat.failure_frame_v1(stack text) returns text language plpgs
 declare
   line text; frame text; place text;
 begin
-  foreach line in array string_to_array(stack, E'\n') loop
+  foreach line in array coalesce(string_to_array(stack, E'\n'), '{}') loop
     continue when line !~ '^\s+at \S';
     line := substr(ltrim(line, E' \t'), 4);
     frame := coalesce(frame, line);

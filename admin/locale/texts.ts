@@ -1,7 +1,8 @@
 /**
- * The words of the panel. English is the source: admin/locale/en has a file for each noun, and what another language lacks is shown in
- * English. A text has `{name}` where a value goes; where a language needs several forms by number, the text of key `n` has `n_one`,
- * `n_few` and so on beside it, chosen by `{count}`. Pure, so that a test can hold every language against English.
+ * The words of the panel. English is the source: admin/locale/en has a file for each noun. Another language is one file of data, as
+ * de.json, and what it lacks is shown in English. A text has `{name}` where a value goes; where a language needs several forms by
+ * number, the text of key `n` has `n_one`, `n_few` and so on beside it, chosen by `{count}`. Pure, so that a test can hold every
+ * language against English.
  */
 export type Texts = Readonly<Record<string, Readonly<Record<string, string>>>>
 export type Values = Readonly<Record<string, string | number>>
@@ -49,12 +50,16 @@ export function chooseLanguage(wishes: readonly string[]): string {
 /** The text of `noun.key`, first found in these; the key itself when nobody knows it. */
 export function findText(books: readonly Texts[], key: string, tag: string, values: Values = {}): string {
   const [noun, word] = split(key)
-  const form =
-    typeof values.count === 'number' ? new Intl.PluralRules(browserTag(tag)).select(values.count) : null
+  const { count } = values
+  const form = typeof count === 'number' ? new Intl.PluralRules(browserTag(tag)).select(count) : null
+  const told =
+    typeof count === 'number'
+      ? { ...values, count: new Intl.NumberFormat(browserTag(tag)).format(count) }
+      : values
   for (const book of books) {
     const texts = book[noun]
     const text = (form && texts?.[`${word}_${form}`]) || texts?.[word]
-    if (text !== undefined) return fill(text, values)
+    if (text !== undefined) return fill(text, told)
   }
   return key
 }

@@ -64,8 +64,8 @@ export function guardPanel(
       throw error
     }
     if (entrance === 'call') refuseForeign(request, entrance)
-    // Only now: what another site sends does not keep a sign-in alive.
-    await sessions.use(proof)
+    // Only now, because what another site sends does not keep a sign-in alive; nor does a page that nobody sits at (ui/kit/attendance.ts).
+    if (!request.headers['rowbeat-unattended']) await sessions.use(proof)
   })
 }
 

@@ -37,6 +37,9 @@ export interface InnerOptions {
   streamsMax?: number
 }
 
+/** After which who waits for the database is answered 503. */
+const DEADLINE_MS = 5000
+
 const ARRIVAL = Symbol('rowbeat.panel.arrival')
 type Raw = IncomingMessage & { [ARRIVAL]?: Arrival }
 
@@ -79,6 +82,7 @@ export async function createInner(options: InnerOptions): Promise<Inner> {
 
   app.setErrorHandler(createProblemHandler())
   app.setNotFoundHandler(refuseUnknown)
+  app.addHook('onRoute', (route) => void (route.handlerTimeout ??= DEADLINE_MS))
   app.addHook('onRequest', takeOver)
   guardPanel(app, { sessions, root })
   files.serve(app)

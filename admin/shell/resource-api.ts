@@ -25,7 +25,8 @@ export function resourceRoutes(
   { admin, root }: { admin: PanelAdmin; root: string },
 ): void {
   for (const { method, path, action } of Router.routes) {
-    if (!path.startsWith('/api/')) continue
+    // What they do is the action `search`; these are AdminJS's old names for it.
+    if (!path.startsWith('/api/') || action === 'search') continue
     const url = `${root}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`
     app.route({
       method: method as 'GET' | 'POST',

@@ -1,5 +1,5 @@
 /**
- * A web service that enqueues what it is sent: ours (`with: rowbeat`, POST /v1/runs) or one written by hand
+ * A web service that enqueues what it is sent: ours (`with: rowbeat`, POST /v1/runs; `with: panel`, and the panel) or one written by hand
  * (`with: add_job`). It runs in a process of its own; see service.ts.
  */
 import { fork, type ChildProcess } from 'node:child_process'
@@ -17,7 +17,7 @@ export interface Service extends Peer {
 export async function open({ databaseUrl, options }: Setup): Promise<Service> {
   const kind = String(options['with'])
   const begin = async (): Promise<{ process: ChildProcess; address: Address }> => {
-    if (kind === 'rowbeat') await prepareRowbeat(databaseUrl)
+    if (kind !== 'add_job') await prepareRowbeat(databaseUrl)
     const child = fork(fileURLToPath(new URL('../service.ts', import.meta.url)), [kind, databaseUrl])
     const [address] = (await once(child, 'message')) as [Address]
     return { process: child, address }

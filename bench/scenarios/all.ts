@@ -7,6 +7,7 @@ import { enqueue } from './enqueue.ts'
 import { latency } from './latency.ts'
 import { life } from './life.ts'
 import { memory } from './memory.ts'
+import { panel } from './panel.ts'
 import { post } from './post.ts'
 import { schedulesBurst, schedulesIdle, schedulesSteady } from './schedules.ts'
 import { streams } from './streams.ts'
@@ -16,6 +17,7 @@ export const SCENARIOS: Scenario[] = [
   enqueue,
   post,
   streams,
+  panel,
   bulk,
   life,
   latency,

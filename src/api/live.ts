@@ -2,7 +2,7 @@
  * Everybody who watches the whole, and what they are told: one fan-out for all streams of this process.
  *
  *   every second ─────────► one look at the figures ─────► `figures` ─┐
- *   a worker tells anew ──► a look, >= 250 ms after the last          ├─► the same bytes to every stream
+ *   a worker tells anew ──► a look, >= 150 ms after the last          ├─► the same bytes to every stream
  *   NOTIFY rowbeat_runs ──► gathered for 80 ms, one reading ► `runs` ┘
  *
  * Twenty who watch cost the database what one does, and while nobody does nothing is read. When more runs change than a page can
@@ -22,7 +22,7 @@ export interface Live {
 }
 
 const LOOK_MS = 1000
-const LOOK_SOON_MS = 250
+const LOOK_SOON_MS = 150
 const GATHER_MS = 80
 const RUNS_MAX = 100
 /** A reading of runs is followed by another no sooner than so many times its own length, or SPACING_MS where that is less. */
@@ -52,7 +52,7 @@ export function createLive({ feed, sockets, control, onProblem }: LiveOptions): 
     const { figures, changed } = await control.look()
     latest = `event: figures\ndata: ${JSON.stringify(figures)}\n\n`
     tell(latest)
-    news.want(changed)
+    news.want(changed, 0)
   }, onProblem)
 
   const begin = (): void => {
@@ -97,8 +97,8 @@ export function createLive({ feed, sockets, control, onProblem }: LiveOptions): 
 const MORE = 'event: runs\ndata: {"items":[],"more":true}\n\n'
 
 interface News {
-  /** These have changed. */
-  want(ids: readonly string[]): void
+  /** These have changed; `gatherMs`: how long others are waited for. */
+  want(ids: readonly string[], gatherMs?: number): void
   /** Some have, that nobody names. */
   miss(): void
   stop(): void
@@ -116,9 +116,9 @@ function createNews(
   let busy = false
   let dueMs = 0
 
-  const gather = (): void => {
+  const gather = (ms = GATHER_MS): void => {
     if (busy || timer) return
-    timer = setTimeout(() => void read(), Math.max(GATHER_MS, dueMs - monotonicMs())).unref()
+    timer = setTimeout(() => void read(), Math.max(ms, dueMs - monotonicMs())).unref()
   }
   const read = async (): Promise<void> => {
     timer = undefined
@@ -142,14 +142,14 @@ function createNews(
     if (more || wanted.size > 0) gather()
   }
   return {
-    want(ids) {
+    want(ids, gatherMs) {
       if (ids.length === 0) return
       for (const id of ids) {
         // Behind the others: the latest are read.
         wanted.delete(id)
         wanted.add(id)
       }
-      gather()
+      gather(gatherMs)
     },
     miss() {
       more = true

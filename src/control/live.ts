@@ -6,11 +6,13 @@
 import { PROCESS } from '../auth/scopes.ts'
 import { monotonicMs } from '../clock.ts'
 import type { Queryable } from '../db/handle.ts'
-import { readLiveLook, readLiveRuns, type LiveLook, type LiveRun } from '../db/statements/live.ts'
+import { readLiveLook, readLiveRuns, type LiveLook, type LiveRunRow } from '../db/statements/live.ts'
 import { listQueues, type QueueDocument } from '../db/statements/queue-figures.ts'
+import type { RunState } from '../results/run.ts'
 import type { ProblemControl, TroubleDocument } from './problems.ts'
 
-export type { LiveRun } from '../db/statements/live.ts'
+/** A run in short. */
+export type LiveRun = Omit<LiveRunRow, 'state'> & { state: RunState }
 
 export type LiveQueue = Pick<
   QueueDocument,
@@ -85,7 +87,7 @@ export function createLiveControl(db: Queryable, problems: ProblemControl): Live
       const changed = since ? [...new Set([...fresh, ...began])] : []
       return { figures: describe(look, since, queues, troubles), changed }
     },
-    readRuns: (ids: readonly string[]) => readLiveRuns(db, ids),
+    readRuns: async (ids: readonly string[]) => (await readLiveRuns(db, ids)) as LiveRun[],
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * Figures that many ask for at once, and often: who asks while they are being read waits for the same reading, and a reading
  * is given again for a while: the longer it took, the longer. So whatever the figures cost and whoever asks, reading them takes no
- * more than a twentieth of one connection's time.
+ * more than a twentieth of one connection's time, or another share.
  */
 import { monotonicMs } from '../clock.ts'
 
@@ -15,8 +15,10 @@ interface Reading<Value> {
   until: number
 }
 
-/** Answers what `read` answered for this key a moment ago, or reads it. What failed is not kept. */
-export function createMemo<Value>(): (key: string, read: () => Promise<Value>) => Promise<Value> {
+/** Answers what `read` answered for this key a moment ago, or reads it. What failed is not kept. One part in `share` of the time is spent reading. */
+export function createMemo<Value>(
+  share = SHARE,
+): (key: string, read: () => Promise<Value>) => Promise<Value> {
   const kept = new Map<string, Reading<Value>>()
   return (key, read) => {
     const standing = kept.get(key)
@@ -28,7 +30,7 @@ export function createMemo<Value>(): (key: string, read: () => Promise<Value>) =
     reading.value.then(
       () => {
         const took = monotonicMs() - began
-        reading.until = monotonicMs() + Math.max(FRESH_MS, SHARE * took)
+        reading.until = monotonicMs() + Math.max(FRESH_MS, share * took)
       },
       () => {
         if (kept.get(key) === reading) kept.delete(key)

@@ -28,15 +28,16 @@ export interface RunCountControl {
   count(caller: Caller, filter: RunFilter): Promise<RunCounts>
 }
 
-/** Rows that a look goes through; what reads inputs and errors, which may be large, goes through fewer. */
+/** Rows that a look goes through: fewer where they lie apart, as those of one task do, and where inputs and errors are read, which may be large. */
 const SCAN = 10_000
+const APART_SCAN = 2500
 const DEEP_SCAN = 500
 
 export function createRunCountControl(db: Queryable): RunCountControl {
   const memo = createMemo<RunCounts>()
 
   const read = async (filter: RunFilter): Promise<RunCounts> => {
-    const found = await countRuns(db, filter, isDeepFilter(filter) ? DEEP_SCAN : SCAN)
+    const found = await countRuns(db, filter, scanOf(filter))
     const items = RUN_STATES.filter((state) => filter.states?.includes(state) ?? true).map((state) => {
       const own = found.filter((one) => one.state === state)
       const capped = found.some(
@@ -54,6 +55,12 @@ export function createRunCountControl(db: Queryable): RunCountControl {
       })
     },
   })
+}
+
+function scanOf(filter: RunFilter): number {
+  if (isDeepFilter(filter)) return DEEP_SCAN
+  const { task, queue, tag, where = [] } = filter
+  return (task ?? queue ?? tag ?? where[0]) ? APART_SCAN : SCAN
 }
 
 /** Counted in one look: of one that saw none of them there may be more too. */

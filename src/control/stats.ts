@@ -77,6 +77,8 @@ export interface StatsControl {
 }
 
 const GROUPS_MAX = 100
+/** Twenty people who watch are to cost the database a fiftieth of a connection. */
+const SHARE = 50
 /** Periods below this are counted in the results. */
 const SHORT = 600
 /** Slices of a period, about, and their sizes. */
@@ -93,14 +95,14 @@ interface Past extends Pick<StatsDocument, 'step' | 'slices' | 'groups'> {
 }
 
 export function createStatsControl(db: Queryable): StatsControl {
-  const memo = createMemo<StatsDocument>()
+  const memo = createMemo<StatsDocument>(SHARE)
   const readSlices = createStatsBook(db)
-  const rollUp = createRollUp(db)
+  const rollUp = createRollUp()
   // One reading after another, whatever periods are asked for: it is a page for people that waits, not the database.
   let last: Promise<unknown> = Promise.resolve()
 
   const readLong = async ({ period, by }: StatsQuery, end: number): Promise<Past> => {
-    await rollUp(STALE_MS, ROLL_MS)
+    await rollUp(db, STALE_MS, ROLL_MS)
     const rolled = await readRolled(db)
     const step = STEPS.find((size) => size * SLICES >= period) ?? STEPS.at(-1)!
     const first = Math.floor((end - period) / step) * step

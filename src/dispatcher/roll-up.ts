@@ -1,5 +1,5 @@
 /**
- * Keeps the rollups (drizzle/0014) up to date: counts what finished since somebody last did. A worker does it every few seconds,
+ * Keeps the rollups (drizzle/0014) up to date: counts what finished since somebody last did. A worker does it every ten seconds,
  * and who reads figures does it before. After an upgrade of a store with a history all of it is counted, a stretch at a time:
  * longer stretches for as long as they are counted fast.
  */
@@ -15,11 +15,11 @@ const SPAN_MAX = 30 * 86_400
 const NEAR_SECONDS = 10
 
 /** Counts for about `budgetMs`, unless somebody did less than `everyMs` ago. True when there is more to count. */
-export type RollUp = (everyMs: number, budgetMs: number) => Promise<boolean>
+export type RollUp = (db: Queryable, everyMs: number, budgetMs: number) => Promise<boolean>
 
-export function createRollUp(db: Queryable): RollUp {
+export function createRollUp(): RollUp {
   let span = 3600
-  return async (everyMs, budgetMs) => {
+  return async (db, everyMs, budgetMs) => {
     const deadline = monotonicMs() + budgetMs
     for (;;) {
       const began = monotonicMs()

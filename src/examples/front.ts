@@ -42,6 +42,11 @@ export function frontPage(origin: string): Page {
           <p><a class="button" href="/todo">See the list</a></p>
         </section>
       </div>
+      <section class="sheet" aria-labelledby="panel">
+        <h2 id="panel">The panel</h2>
+        <p>Every run, queue, worker and schedule, live, and what to do when one of them stands still.</p>
+        <p><a class="button" href="/admin">Open the panel</a></p>
+      </section>
       <section class="sheet" aria-labelledby="api">
         <h2 id="api">The REST API</h2>
         <p>

@@ -18,8 +18,8 @@ import { readMainStack } from './stack.ts'
 /** The main thread tells twice a second; one that was silent for longer is blocked. */
 const SILENT_MS = 1000
 const PAUSE_MS = 3000
-/** Timers of two threads are not in step to the millisecond. */
-const SLACK_MS = 60
+/** A tick may come early by so much, on a busy machine; the next would be half a second late. */
+const SLACK_MS = 250
 
 const { url, id: firstId, everyMs } = workerData as ThreadData
 const port = parentPort!

@@ -179,16 +179,12 @@ t.test('every address is closed to strangers, and open to a role as far as its s
       ...['de', 'es', 'it', 'ja', 'pl', 'pt-BR', 'ua', 'zh-CN'].map(
         (tag) => `GET /admin/files/…/${tag}.json`,
       ),
-      ...['de', 'es', 'it', 'ja', 'pl', 'pt-BR', 'ua', 'zh-CN'].map(
-        (tag) => `GET /admin/files/…/${tag}.json`,
-      ),
       'GET /admin/login',
       'POST /admin/login',
     ],
     'what is open, and nothing else',
   )
-  // Streams never end, and one of them is asked by name elsewhere.
-  const closed = routes.filter((one) => !isOpen(one) && !/\/(live|events|logs)$/.test(one.url))
+  const closed = routes.filter((one) => !isOpen(one))
   const wrong = `rowbeat_session=rbc_${'A'.repeat(43)}`
   for (const { method, url, scope, entrance } of closed) {
     const path = addressOf(url)
@@ -219,6 +215,20 @@ t.test('a role that may, gets through', async (t) => {
   const { body } = await shell.send({ path: '/admin/v1/me', cookie })
   t.match(JSON.parse(body), { kind: 'user', name: 'viewer@example.com', role: 'viewer' })
   t.equal((await shell.send({ path: '/admin/v1/keys', cookie })).status, 403)
+  const list = await shell.send({ path: LIST, cookie })
+  t.strictSame([list.status, JSON.parse(list.body).records[0]?.params.task], [200, 'demo.echo'])
+  for (const path of [
+    '/admin/api/resources/keys/actions/list',
+    '/admin/api/resources/users/actions/search?query=a',
+    '/admin/api/resources/audit/actions/list',
+    '/admin/api/resources/schedules/actions/new',
+  ])
+    t.equal((await shell.send({ path, cookie })).status, 403, path)
+  for (const path of [
+    '/admin/api/resources/nothing/actions/list',
+    '/admin/api/resources/runs/actions/constructor',
+  ])
+    t.equal((await shell.send({ path, cookie })).status, 404, path)
   for (const path of [
     '/admin/pages/nothing',
     '/admin/resources/nothing',
@@ -377,12 +387,11 @@ t.test('it ends with the sign-in', async (t) => {
   }
   await sql`insert into rowbeat.users (email, password_hash, role) select n || '@example.com', u.password_hash, u.role
     from unnest(${Object.keys(endings)}::text[]) n, rowbeat.users u where u.email = 'operator@example.com'`
-  const people = await Promise.all(
-    Object.entries(endings).map(async ([why, end]) => {
-      const email = `${why}@example.com`
-      return { why, end, email, cookie: await shell.signIn(email) }
-    }),
-  )
+  const people: { why: string; end: (typeof endings)[string]; email: string; cookie: string }[] = []
+  for (const [why, end] of Object.entries(endings)) {
+    const email = `${why}@example.com`
+    people.push({ why, end, email, cookie: await shell.signIn(email) })
+  }
   for (const { why, cookie } of people) t.equal(await status(cookie), 200, why)
   for (const { end, email, cookie } of people) await end(email, cookie)
   for (const { why, cookie } of people.slice(0, -1))
@@ -418,6 +427,9 @@ t.test('use keeps a sign-in alive, and is written once a minute at most', async 
     (
       await sql`select extract(epoch from now() - max(used_at))::float8 as age from rowbeat.sessions where ${who}`
     )[0]!.age
+  for (let n = 0; n < 3; n++)
+    await shell.send({ path: '/admin/v1/me', cookie, headers: { 'rowbeat-unattended': '1' } })
+  t.ok((await age()) > 60, 'nobody sat there')
   await until('it was noted', async () => {
     await shell.send({ path: '/admin/v1/me', cookie })
     return (await age()) < 60
@@ -428,4 +440,15 @@ t.test('use keeps a sign-in alive, and is written once a minute at most', async 
     ]
   await shell.send({ path: '/admin/v1/me', cookie })
   t.equal((await sql`select max(used_at)::text as xmin from rowbeat.sessions where ${who}`)[0]!.xmin, xmin)
+})
+
+t.test('a stream ends with the sign-in it was opened by', async (t) => {
+  const cookie = await shell.signIn('viewer')
+  const response = await fetch(`${shell.base}/admin/v1/live`, {
+    headers: { cookie },
+    signal: AbortSignal.timeout(10_000),
+  })
+  t.match([response.status, response.headers.get('content-type')], [200, /^text\/event-stream/])
+  await shell.send({ method: 'POST', path: '/admin/logout', cookie, headers: { origin: shell.base } })
+  t.type(await response.text(), 'string', 'it came to its end')
 })

@@ -77,6 +77,7 @@ t.test('the frame', { skip: withoutBrowser }, async (t) => {
     await page.getByLabel('Language').selectOption({ label: 'Deutsch' })
     for (const step of ['at once', 'after a new start']) {
       await page.locator('html[lang=de]').waitFor({ state: 'attached' })
+      await page.getByRole('heading', { name: 'Übersicht' }).waitFor()
       t.match(
         await page.evaluate('[document.documentElement.dataset.theme, document.documentElement.lang]'),
         ['dark', 'de'],
@@ -86,7 +87,15 @@ t.test('the frame', { skip: withoutBrowser }, async (t) => {
       await panel.settled()
     }
     t.strictSame(await findFlaws(page), [])
+    // Words that do not come leave what is there, and English at the start.
+    await page.route('**/pl.json', (route) => route.fulfill({ body: 'none' }))
+    await page.getByLabel('Sprache').selectOption({ label: 'Polski' })
+    await page.getByRole('heading', { name: 'Übersicht' }).waitFor()
+    await page.reload()
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    t.equal(await page.locator('html').getAttribute('lang'), 'en')
     await page.evaluate('localStorage.clear()')
+    await page.reload()
   })
 
   await t.test('on a phone the pages are behind a menu', async (t) => {
@@ -111,6 +120,15 @@ t.test('the frame', { skip: withoutBrowser }, async (t) => {
     await viewer.page.goto('/admin/resources/users')
     t.match(await viewer.page.locator('main').innerText(), /Not for your role/)
     t.strictSame([viewer.heard.reports, viewer.heard.strangers, viewer.heard.dialogs], [[], [], []])
+
+    // A session that ends takes nothing off the screen.
+    await panel.sql`update rowbeat.sessions s set ended_at = now() from rowbeat.users u where u.id = s.user_id and u.email = 'viewer@example.com'`
+    await pages.getByRole('link', { name: 'Queues' }).click()
+    const word = viewer.page.getByRole('alert').filter({ hasText: 'Your session has ended' })
+    t.equal(
+      await word.getByRole('link', { name: 'Sign in' }).getAttribute('href'),
+      '/admin/login?next=%2Fadmin%2Fresources%2Fqueues',
+    )
     await viewer.context.close()
   })
 

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import t from 'tap'
 import { findFlaws, overflowOf, withoutBrowser } from '../helpers/browser.ts'
 import { DESK, openPanel, PHONE, type Panel } from '../helpers/panel.ts'
-import { listPlaces, type Place } from './places.ts'
+import { listDialogs, listPlaces, type Place } from './places.ts'
 
 const IMAGES = 'docs/images/panel'
 
@@ -16,12 +16,14 @@ t.test('the pages', { skip: withoutBrowser }, async (t) => {
   const { page, heard, scene, sql } = panel
   const [schedule] = await sql`select id from rowbeat.schedules where name = 'books: at night'`
   const [audit] = await sql`select id from rowbeat.audit_log where action = 'schedule.update'`
-  const places = listPlaces({ ...scene, schedule: schedule!.id, audit: audit!.id })
+  const subjects = { ...scene, schedule: schedule!.id, audit: audit!.id }
+  const places = listPlaces(subjects)
   const only = process.env.ROWBEAT_PAGE?.split(',')
 
   for (const place of places.filter(({ name }) => !only || only.includes(name)))
     await t.test(place.name, async (t) => {
       await panel.visit(place.path)
+      t.equal((await page.request.get(page.url())).status(), 200, 'is there at its address, too')
       t.not(await page.locator('main h1').first().innerText(), '', 'has a heading')
       await takePicture(panel, place, 'light')
       t.strictSame(await findFlaws(page), [], 'axe')
@@ -34,6 +36,23 @@ t.test('the pages', { skip: withoutBrowser }, async (t) => {
       await page.emulateMedia({ colorScheme: 'light' })
       t.strictSame(heard.complaints.splice(0), [], 'console')
       t.strictSame(heard.failures.splice(0), [], 'answers')
+    })
+  for (const { name, path, opener } of listDialogs(subjects).filter(
+    ({ name }) => !only || only.includes(name.split(':')[0]!),
+  ))
+    await t.test(name, async (t) => {
+      if (new URL(page.url()).pathname !== `/admin${path}`) await panel.visit(path)
+      await page.getByRole('main').getByRole('button', { name: opener, exact: true }).first().click()
+      const dialog = page.getByRole('dialog')
+      await dialog.waitFor()
+      await panel.settled()
+      t.strictSame(await findFlaws(page), [], 'axe')
+      await page.setViewportSize(PHONE)
+      t.ok((await overflowOf(page, 'dialog')) <= 0, 'fits a phone')
+      await page.setViewportSize(DESK)
+      await page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'hidden' })
+      t.strictSame(heard.complaints.splice(0), [], 'console')
     })
   t.strictSame(heard.reports, [], 'reports of the policy')
   t.strictSame(heard.strangers, [], 'requests to others')

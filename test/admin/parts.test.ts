@@ -1,7 +1,6 @@
 /** The parts of the panel that need no browser: words, figures, schemas, keys, streams, and how a record becomes flat and back. */
 import t from 'tap'
-import { en } from '../../admin/locale/en/all.ts'
-import { chooseLanguage, findText, LANGUAGES } from '../../admin/locale/texts.ts'
+import { chooseLanguage, findText } from '../../admin/locale/texts.ts'
 import { changesOf, fromFlat, toFlat } from '../../admin/resources/flat.ts'
 import { changesBetween, placeOf } from '../../admin/ui/audit/diff.ts'
 import { createChords } from '../../admin/ui/frame/chords.ts'
@@ -17,6 +16,7 @@ t.test('a text has its values, its form by number, and English where a language 
   const say = (key: string, values = {}, tag = 'pl') => findText([polish, english], key, tag, values)
   t.equal(findText([english], 'jobs.left', 'en', { count: 3, all: 9 }), '3 left of 9')
   t.equal(findText([english], 'jobs.left', 'en', { count: 1, all: 9 }), 'one left of 9')
+  t.equal(findText([english], 'jobs.left', 'de', { count: 12_345, all: 12_345 }), '12.345 left of 12345')
   t.equal(say('jobs.left', { count: 3 }), '3 zadania')
   t.equal(say('jobs.left', { count: 5 }), '5 zadań')
   t.equal(say('jobs.hi'), 'Hi')
@@ -37,18 +37,24 @@ t.test('the language is the nearest to what the reader wishes', async (t) => {
 })
 
 t.test('figures are short', async (t) => {
-  t.strictSame([0, 0.0004, 0.45, 1.254, 12.34, 59.999, 200, 7500, 360_000, -5].map(durationText), [
-    '0 s',
-    '0 s',
-    '450 ms',
-    '1.25 s',
-    '12.3 s',
-    '1 min',
-    '3 min 20 s',
-    '2 h 5 min',
-    '4 d 4 h',
-    '-5 s',
-  ])
+  t.strictSame(
+    [0, 0.0004, 0.45, 1.254, 12.34, 59.999, 200, 7500, 360_000, -5].map((one) => durationText(one)),
+    ['0 s', '0 s', '450 ms', '1.25 s', '12.3 s', '1 min', '3 min 20 s', '2 h 5 min', '4 d 4 h', '-5 s'],
+  )
+  t.strictSame(
+    ['de', 'pl', 'uk', 'ja', 'zh-CN'].map((language) => [
+      durationText(1.25, language),
+      durationText(7500, language),
+    ]),
+    [
+      ['1,25 s', '2 h 5 min'],
+      ['1,25 s', '2 h 5 min'],
+      ['1,25 с', '2 год 5 хв'],
+      ['1.25 秒', '2 時間 5 分'],
+      ['1.25秒', '2小时 5分钟'],
+    ],
+    'in the language of the viewer',
+  )
   t.equal(relativeText(0, 180_000, 'en'), '3 minutes ago')
   t.equal(relativeText(86_400_000, 0, 'en'), 'tomorrow')
   t.equal(countText(12_345, 'en'), '12,345')

@@ -40,3 +40,22 @@ export function listPlaces({ failed, running, schedule, audit }: Subjects): Plac
     place('audit-entry', record('audit', audit)),
   ]
 }
+
+/** Dialogs: where, and the button that opens each. */
+export function listDialogs(subjects: Subjects): { name: string; path: string; opener: string }[] {
+  const paths = Object.fromEntries(listPlaces(subjects).map(({ name, path }) => [name, path]))
+  const openers = {
+    problems: ['Move runs…'],
+    run: ['Retry with other input', 'Delete'],
+    'run-live': ['Revoke'],
+    schedules: ['Switch off heart beat', 'Import'],
+    schedule: ['Delete'],
+    'schedule-edit': ['Dry run'],
+    queues: ['New queue'],
+    queue: ['Limits', 'Move', 'Purge'],
+    worker: ['Concurrency', 'Stop'],
+  }
+  return Object.entries(openers).flatMap(([name, buttons]) =>
+    buttons.map((opener) => ({ name: `${name}: ${opener}`, path: paths[name]!, opener })),
+  )
+}

@@ -89,6 +89,17 @@ t.test('schedules', { skip: withoutBrowser }, async (t) => {
     t.equal((await sql`select 1 from rowbeat.firings where reason = 'backfill'`).length, 4)
   })
 
+  await t.test('it is switched off until an instant', async (t) => {
+    await button('Switch off').click()
+    await dialog.getByLabel('Switch on again at').fill('2099-01-01T02:00:00')
+    await dialog.getByLabel('Reason').fill('a long rest')
+    t.strictSame(await findFlaws(page), [], 'axe on the dialog')
+    await dialog.getByRole('button', { name: 'Switch off' }).click()
+    await button('Switch on').waitFor()
+    const { pause_reason, resume_at, enabled } = await rowOf('by hand')
+    t.strictSame([pause_reason, resume_at, enabled], ['a long rest', new Date('2099-01-01T00:00:00Z'), false])
+  })
+
   await t.test('many at once; the filter stands in the address', async (t) => {
     for (const name of ['load a', 'load b', 'load c'])
       await sql`select rowbeat.create_schedule(${name}, 'reports.daily', '{"kind": "crontab", "minute": "17", "hour": "0"}')`

@@ -33,6 +33,19 @@ t.test('scripts in every field', { skip: withoutBrowser }, async (t) => {
           ),
         ]
       : []
+  await t.test('what comes with an address is not sent back as it is, and leads nowhere else', async (t) => {
+    const addresses = ['/admin/login?next=', '/admin/resources/runs?q=', '/admin/resources/']
+    for (const words of XSS)
+      for (const path of addresses.map((address) => address + encodeURIComponent(words))) {
+        const own = await page.request.get(path, { maxRedirects: 0 })
+        const strange = await fetch(panel.base + path, { redirect: 'manual' })
+        const texts = [await own.text(), await strange.text()].join('')
+        if (/[<>"]/.test(words)) t.notOk(texts.includes(words), path)
+        for (const to of [own.headers()['location'], strange.headers.get('location')])
+          if (to) t.match(to, /^\/admin(\/|\?|$)/, path)
+      }
+  })
+
   const shown = new Set<string>()
   for (const path of [...places, ...more]) {
     await panel.visit(path)

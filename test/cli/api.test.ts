@@ -1,6 +1,6 @@
 /** `rowbeat api` as a process: where it listens, what it refuses, how it ends. */
 import { createServer, type AddressInfo } from 'node:net'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { issueKey } from '../../src/auth/key.ts'
@@ -22,8 +22,11 @@ t.test('it listens on a free port, serves the API and the app beside it, and exi
   const env = { DATABASE_URL: databaseUrl, ROWBEAT_TASKS: DEMO, ROWBEAT_APP: app, PORT: '0' }
   const api = startRowbeat(t, ['api', '--json'], { env })
   await api.line(/"url"/, 30_000)
-  const { url } = JSON.parse(api.stdout())
+  const { url, panel } = JSON.parse(api.stdout())
   t.match(url, /^http:\/\/127\.0\.0\.1:\d+$/)
+  t.equal(panel, `${url}/admin`)
+  const signIn = await fetch(`${panel}/login`)
+  t.match([signIn.status, await signIn.text()], [200, /<form method="post" action="\/admin\/login">/])
   t.match(await (await fetch(`${url}/healthz`)).json(), { status: 'ok' })
   t.equal((await fetch(`${url}/readyz`)).status, 200)
   t.strictSame(await (await fetch(`${url}/hello`)).json(), { tasks: 4, same: true })
@@ -34,6 +37,8 @@ t.test('it listens on a free port, serves the API and the app beside it, and exi
 
   const taken = await rowbeat(t, ['api', '--port', new URL(url).port], { env })
   t.match(taken, { code: 2, stdout: '', stderr: /^rowbeat: Port \d+ of 127\.0\.0\.1 is taken: .*\n$/m })
+  const rss = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${api.pid}/status`, 'utf8'))?.[1]) / 1024
+  t.ok(rss < 330, `${Math.round(rss)} MB with the panel loaded`)
   api.kill('SIGTERM')
   t.strictSame(await api.ended(), { code: 0, signal: null })
 })
@@ -42,11 +47,12 @@ t.test('a stream that never ends does not hold up its end', async (t) => {
   const { url: databaseUrl, db, sql } = await setup(t)
   const { key } = await issueKey(db, { name: 'test', scopes: ['*'] })
   const [run] = await sql`select rowbeat.enqueue('demo.add', '{}', delay => '1 hour') as id`
-  const api = startRowbeat(t, ['api', '--json', '--port', '0'], {
+  const api = startRowbeat(t, ['api', '--json', '--port', '0', '--no-admin'], {
     env: { DATABASE_URL: databaseUrl, ROWBEAT_TASKS: DEMO },
   })
   // The log names the address too, on stderr and sooner.
-  const { url } = await until('its document', () => JSON.parse(api.stdout()), { timeout: 30_000 })
+  const { url, panel } = await until('its document', () => JSON.parse(api.stdout()), { timeout: 30_000 })
+  t.strictSame([panel, (await fetch(`${url}/admin`)).status], [null, 404], 'the panel was declined')
   const response = await fetch(`${url}/v1/runs/${run!.id}/events`, {
     headers: { authorization: `Bearer ${key}` },
   })

@@ -231,6 +231,35 @@ t.test('watches a run to its end, over streams that break', async (t) => {
   await t.rejects(stopped.next(), { message: /seen enough|aborted/ })
 })
 
+t.test('the whole is watched, and each break of the stream is told', async (t) => {
+  const stop = new AbortController()
+  const broken = { count: 0 }
+  const breaking: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (broken.count++ > 0) return response
+    const reader = response.body!.getReader()
+    const { value } = await reader.read()
+    await reader.cancel()
+    return new Response(value, response)
+  }
+  const seen: string[] = []
+  const { signal } = stop
+  const events = createClient({ url, key: world.key, fetch: breaking }).watchLive({ signal, retryMs: 5 })
+  await t.rejects(
+    (async () => {
+      for await (const { event, data } of events) {
+        seen.push(event)
+        if (event === 'figures' && broken.count > 1) {
+          t.match(data, { running: 0, workers: [], problems: { first: {} } })
+          stop.abort()
+        }
+      }
+    })(),
+    { name: 'AbortError' },
+  )
+  t.equal(seen.filter((event) => event === 'open').length, 2)
+})
+
 t.test('it brings along nothing but itself: what it loads runs in a browser', (t) => {
   const loaded = new Set<string>()
   const follow = (file: string): void => {

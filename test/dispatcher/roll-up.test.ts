@@ -107,8 +107,8 @@ t.test('who was away for days is counted on from where it stopped', async (t) =>
   await sql`update rowbeat.rolled set done_at = d.at + interval '10 minutes', half_at = d.at, day_at = d.at
     from (select date_bin('1 day', now() - interval '7 days', '2000-01-01Z') as at) d`
   await sql`truncate rowbeat.rollups`
-  const count = createRollUp(db)
-  while (await count(0, 1000));
+  const count = createRollUp()
+  while (await count(db, 0, 1000));
   const [row] =
     await sql`select extract(epoch from date_bin('1 day', now() - interval '8 days', '2000-01-01Z'))::float8 as since`
   await compare(t, row!['since'] as number)

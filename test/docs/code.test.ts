@@ -49,6 +49,7 @@ t.test('the TypeScript of every page compiles', async (t) => {
       rowbeat: [join(ROOT, 'src/index.ts')],
       'rowbeat/fastify': [join(ROOT, 'src/api/plugin.ts')],
       'rowbeat/drizzle': [join(ROOT, 'src/drizzle.ts')],
+      'rowbeat/admin': [join(ROOT, 'admin/panel.ts')],
       'rowbeat/client': [join(ROOT, 'src/client/client.ts')],
       'rowbeat/testing': [join(ROOT, 'src/testing/testing.ts')],
     },

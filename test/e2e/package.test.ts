@@ -66,6 +66,7 @@ t.test('it has what it names and nothing that is of no use to who installs it', 
   for (const path of [
     'dist/admin/dist/panel.js',
     'dist/admin/dist/panel.css',
+    'dist/admin/dist/pt-BR.json',
     'drizzle/views.sql',
     'README.md',
     'LICENSE',
@@ -166,11 +167,28 @@ t.test('its command is there, and knows its release', { skip }, async (t) => {
   t.equal(version.stdout(), `${manifest.version}\n`)
 })
 
+/** The sign-in and its files need no database. */
+const PANEL = `
+const { fastify } = await import('fastify')
+const { rowbeatPanel } = await import('rowbeat/admin')
+const { createRowbeat } = await import('rowbeat')
+const app = fastify()
+await app.register(rowbeatPanel, { rowbeat: createRowbeat({ databaseUrl: 'postgres://127.0.0.1:1/none' }) })
+const base = await app.listen({ port: 0, host: '127.0.0.1' })
+const login = await fetch(base + '/admin/login', { headers: { 'accept-language': 'de' } })
+console.log('login', login.status)
+const page = await login.text()
+const files = page.match(/\\/admin\\/files[^"]+/g)
+for (const path of [...files, files[0]]) console.log('file', (await fetch(base + path)).status)
+await app.close()
+`
+
 t.test('its other entrances open once the package they are for is there', { skip }, async (t) => {
-  for (const name of ['fastify', 'drizzle-orm'])
+  for (const name of ['fastify', 'drizzle-orm', 'adminjs'])
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   const names = Object.keys(manifest.exports).filter((name) => !/^\.$|json$/.test(name))
   const code = names.map((name) => `await import('rowbeat/${name.slice(2)}')`).join(';')
-  const child = startProcess(t, '--input-type=module', { args: ['-e', code], cwd: folder })
-  t.match(await child.ended(20_000), { code: 0 }, child.output())
+  const child = startProcess(t, '--input-type=module', { args: ['-e', code + PANEL], cwd: folder })
+  t.match(await child.ended(40_000), { code: 0 }, child.output())
+  t.strictSame(child.stdout().trim().split('\n'), ['login 200', ...Array(3).fill('file 200')])
 })

@@ -125,6 +125,7 @@ t.test('the first start ends with an address, a login and a call that works', as
     credentials.admin.email,
     credentials.admin.password,
     `curl ${url}/v1/runs`,
+    `${url}/admin`,
   ])
     t.ok(block.includes(words), words)
 
@@ -145,7 +146,7 @@ t.test('the first start ends with an address, a login and a call that works', as
     t.ok(worker!.tasks.includes('books.import'), 'the examples are loaded')
   })
   await t.test('the pages of the examples are there', async (t) => {
-    for (const path of ['/', '/import', '/healthz', '/readyz'])
+    for (const path of ['/', '/import', '/admin/login', '/healthz', '/readyz'])
       t.equal((await fetch(url + path)).status, 200, path)
   })
   await t.test('a second start on the same directory says who has it', async (t) => {

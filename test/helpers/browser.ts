@@ -129,9 +129,9 @@ export async function settle(page: Page, heard: Heard): Promise<void> {
 
 const QUIET_MS = 150
 
-/** By how many pixels the page, or its main part, is wider than its place: what one would have to scroll sideways. */
-export async function overflowOf(page: Page): Promise<number> {
+/** By how many pixels a part is wider than its place: what one would have to scroll sideways. Default the page and its main part. */
+export async function overflowOf(page: Page, parts = 'html, main'): Promise<number> {
   return await page.evaluate(
-    'Math.max(...[...document.querySelectorAll("html, main")].map((part) => part.scrollWidth - part.clientWidth))',
+    `Math.max(...[...document.querySelectorAll(${JSON.stringify(parts)})].map((part) => part.scrollWidth - part.clientWidth))`,
   )
 }

@@ -86,6 +86,8 @@ export async function plant(sql: postgres.Sql): Promise<Planted> {
   await plantPieces(sql, all)
   const schedules = await plantSchedules(sql)
   await plantOthers(sql)
+  await sql`update rowbeat.failures_read set until_at = now() - interval '1 hour'`
+  await sql`select rowbeat.count_failures_v1('0 s')`
   return { runs: runs.map(({ id }) => id), all, schedules }
 }
 
@@ -107,7 +109,7 @@ async function plantRuns(
         case when ${state} = 'SUCCESS' then r.json end,
         case when ${state} = 'FAILURE' then jsonb_build_object('name', r.text, 'message', r.text, 'code', r.text, 'stack', r.text || E'\n    at ' || r.text,
           'cause', jsonb_build_object('name', r.text, 'message', r.text, 'stack', r.text)) end,
-        jsonb_build_object('current', 1, 'total', 2, 'percent', 50, 'meta', r.json, 'at', now()), 1, 1, 0, r.text, now(), now(), now(), now(), r.text, array[left(r.text, 64)],
+        jsonb_build_object('current', 1, 'total', 2, 'percent', 50, 'meta', r.json, 'at', now()), 1, 1, 0, r.text, now(), now(), now(), now() - interval '1 minute', r.text, array[left(r.text, 64)],
         r.json, r.text, now() + interval '1 day'
       from jsonb_to_recordset(${sql.json(rows as never)}) r(id uuid, text text, json jsonb)`
 }

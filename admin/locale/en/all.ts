@@ -1,4 +1,4 @@
-/** English, whole: one line a noun. The other languages have the same shape, with gaps allowed. */
+/** English, whole: one line a noun. The other languages are data of the same shape beside this folder. */
 import { audit } from './audit.ts'
 import { failures } from './failures.ts'
 import { firings } from './firings.ts'

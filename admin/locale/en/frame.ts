@@ -26,6 +26,8 @@ export const frame = {
   language: 'Language',
   account: 'Signed in as {email}, {role}',
   signOut: 'Sign out',
+  signedOut: 'Your session has ended. What you typed is still here: sign in in another tab, then go on.',
+  signIn: 'Sign in',
   live: 'Live',
   livePaused: 'Paused',
   liveBroken: 'Reconnecting',
@@ -51,5 +53,5 @@ export const frame = {
   brokenText: 'What it showed could not be drawn. Nothing was changed by that.',
   reload: 'Load it again',
   breadcrumbs: 'Where you are',
-  soon: 'Nothing to show here yet',
+  toList: 'To the list',
 } as const

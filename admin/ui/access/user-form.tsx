@@ -72,7 +72,14 @@ function New(): ReactNode {
           }}
         >
           <Field label={t('users.email')} error={faults['/email']} required>
-            <Input type="email" value={email} onChange={setEmail} required maxLength={320} />
+            <Input
+              type="email"
+              autoComplete="username"
+              value={email}
+              onChange={setEmail}
+              required
+              maxLength={320}
+            />
           </Field>
           <RoleField role={role} onChange={setRole} error={faults['/role']} />
           <Field label={t('users.password')} hint={t('users.passwordHint')} error={faults['/password']}>

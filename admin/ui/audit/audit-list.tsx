@@ -147,16 +147,34 @@ function Filter({ query, setQuery }: { query: QueryRecord; setQuery: SetQuery })
 function columnsOf(show: (row: AuditDocument) => void): Column<AuditDocument>[] {
   return [
     { key: 'at', title: t('audit.at'), render: ({ at }) => <Time at={at} /> },
-    { key: 'actor', title: t('audit.actor'), isHead: true, render: ({ actor }) => actor },
     {
-      key: 'via',
-      title: t('audit.from'),
-      render: ({ via, address }) => (address ? `${viaText(via)}, ${address}` : viaText(via)),
+      key: 'actor',
+      title: t('audit.actor'),
+      isHead: true,
+      render: ({ actor, via, address }) => (
+        <>
+          {actor}
+          <span className="rb-from">{address ? `${viaText(via)}, ${address}` : viaText(via)}</span>
+        </>
+      ),
     },
     { key: 'action', title: t('audit.action'), render: ({ action }) => <code>{action}</code> },
     { key: 'target', title: t('audit.target'), render: (row) => <Target row={row} /> },
-    { key: 'changes', title: t('audit.changes'), className: 'rb-wide', render: (row) => <Changes row={row} most={SHOWN} /> },
-    { key: 'reason', title: t('audit.reason'), render: ({ reason }) => reason ?? '–' },
+    {
+      key: 'changes',
+      title: t('audit.changes'),
+      className: 'rb-wide',
+      render: (row) => (
+        <>
+          <Changes row={row} most={SHOWN} />
+          {row.reason === null ? null : (
+            <span className="rb-from">
+              {t('audit.reason')}: {row.reason}
+            </span>
+          )}
+        </>
+      ),
+    },
     {
       key: 'more',
       title: '',
@@ -194,6 +212,7 @@ function Target({ row: { target_kind, target } }: { row: AuditDocument }): React
   )
 }
 
+/** `most`: so many fields, the id not among them, since it stands beside already. */
 export function Changes({
   row: { before, after },
   most,
@@ -201,7 +220,7 @@ export function Changes({
   row: Pick<AuditDocument, 'before' | 'after'>
   most?: number
 }): ReactNode {
-  const changes = changesBetween(before, after)
+  const changes = changesBetween(before, after).filter(({ field }) => most === undefined || field !== 'id')
   if (changes.length === 0) return <span className="rb-soft">{t('audit.noChanges')}</span>
   const shown = changes.slice(0, most)
   return (

@@ -6,9 +6,9 @@ import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { Route, Routes, useLocation, useNavigate } from 'react-router-dom'
 import { useBox } from '../kit/box.ts'
 import { ConfirmHost } from '../kit/dialog.tsx'
-import { go, ROOT, t, useMe } from '../kit/kit.ts'
+import { go, hrefOf, ROOT, t, useMe } from '../kit/kit.ts'
 import { NoticeHost } from '../kit/notice.tsx'
-import { lendRouter } from '../kit/place.ts'
+import { lendRouter, signedOut } from '../kit/place.ts'
 import { language } from '../kit/text.ts'
 import { createChords } from './chords.ts'
 import { Help } from './help.tsx'
@@ -55,6 +55,7 @@ function Shell(): ReactNode {
           onSearch={() => setOpen('palette')}
           onHelp={() => setOpen('help')}
         />
+        <SignedOut />
         <main id="rb-main" className="rb-main" tabIndex={-1} ref={main}>
           <Routes>
             <Route path={ROOT || '/'} element={<DashboardView />} />
@@ -73,6 +74,20 @@ function Shell(): ReactNode {
       {open === 'help' ? <Help onClose={() => setOpen('none')} /> : null}
       <ConfirmHost />
       <NoticeHost />
+    </div>
+  )
+}
+
+function SignedOut(): ReactNode {
+  const isOver = useBox(signedOut)
+  const { pathname, search } = useLocation()
+  if (!isOver) return null
+  return (
+    <div className="rb-over" role="alert">
+      <span>{t('frame.signedOut')}</span>
+      <a href={`${hrefOf('/login')}?next=${encodeURIComponent(`${pathname}${search}`)}`}>
+        {t('frame.signIn')}
+      </a>
     </div>
   )
 }

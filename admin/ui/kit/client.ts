@@ -3,12 +3,15 @@
  * problem says is turned into words here, once.
  */
 import { ApiProblem, createClient } from '../../../src/client/client.ts'
-import { ROOT } from './place.ts'
+import { watchAttendance } from './attendance.ts'
+import { ROOT, signedOut } from './place.ts'
 
 export { ApiProblem, ApiUnreachable } from '../../../src/client/client.ts'
 export type * from '../../../src/client/verbs.ts'
 
-export const client = createClient({ url: ROOT })
+export const attendance = watchAttendance()
+
+export const client = createClient({ url: ROOT, fetch: call })
 
 /** For operations that the client has no word for yet; throws as it does. */
 export async function request<Answer>(
@@ -17,7 +20,7 @@ export async function request<Answer>(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const response = await fetch(`${ROOT}${path}`, {
+  const response = await call(`${ROOT}${path}`, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -56,6 +59,14 @@ export function explain(error: unknown): Refusal {
       faults: Object.fromEntries(error.errors.map(({ pointer, detail }) => [pointer, detail])),
     }
   return { text: error instanceof Error ? error.message : String(error), requestId: null, faults: {} }
+}
+
+async function call(where: Parameters<typeof fetch>[0], how: RequestInit = {}): Promise<Response> {
+  const headers = { ...Object.fromEntries(new Headers(how.headers)), ...attendance.headers() }
+  const response = await fetch(where, { ...how, headers })
+  if (response.status === 401) signedOut.set(true)
+  else if (response.ok) signedOut.set(false)
+  return response
 }
 
 function parse(text: string): unknown {

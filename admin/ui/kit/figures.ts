@@ -11,18 +11,37 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ]
 
+/** What every language in Latin letters writes; the others have their own. */
+const SYMBOLS = { millisecond: 'ms', second: 's', minute: 'min', hour: 'h', day: 'd' } as const
+const LATIN = /^(?:de|en|es|it|pl|pt)\b/
+
 /** `450 ms`, `1.25 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`. */
-export function durationText(seconds: number): string {
+export function durationText(seconds: number, language = 'en'): string {
+  const tell = (value: number, unit: keyof typeof SYMBOLS, digits = 0): string =>
+    LATIN.test(language)
+      ? `${numberText(value, language, digits)} ${SYMBOLS[unit]}`
+      : new Intl.NumberFormat(language, {
+          style: 'unit',
+          unit,
+          unitDisplay: 'short',
+          maximumFractionDigits: digits,
+        }).format(value)
+  const pair = (
+    whole: number,
+    unit: 'minute' | 'hour' | 'day',
+    rest: number,
+    small: 'second' | 'minute' | 'hour',
+  ) => (rest === 0 ? tell(whole, unit) : `${tell(whole, unit)} ${tell(rest, small)}`)
   const sign = seconds < 0 ? '-' : ''
   const length = Math.abs(seconds)
-  if (length < 0.001) return '0 s'
-  if (length < 0.9995) return `${sign}${Math.round(length * 1000)} ms`
-  if (length < 59.995) return `${sign}${trim(length, length < 10 ? 2 : 1)} s`
+  if (length < 0.001) return tell(0, 'second')
+  if (length < 0.9995) return sign + tell(Math.round(length * 1000), 'millisecond')
+  if (length < 59.995) return sign + tell(length, 'second', length < 10 ? 2 : 1)
   const whole = Math.round(length)
-  if (whole < 3600) return `${sign}${pair(Math.floor(whole / 60), 'min', whole % 60, 's')}`
+  if (whole < 3600) return sign + pair(Math.floor(whole / 60), 'minute', whole % 60, 'second')
   if (whole < 86_400)
-    return `${sign}${pair(Math.floor(whole / 3600), 'h', Math.floor((whole % 3600) / 60), 'min')}`
-  return `${sign}${pair(Math.floor(whole / 86_400), 'd', Math.floor((whole % 86_400) / 3600), 'h')}`
+    return sign + pair(Math.floor(whole / 3600), 'hour', Math.floor((whole % 3600) / 60), 'minute')
+  return sign + pair(Math.floor(whole / 86_400), 'day', Math.floor((whole % 86_400) / 3600), 'hour')
 }
 
 /** `3 minutes ago`, `in 2 days`. */
@@ -52,15 +71,11 @@ export function countText(count: number, language: string, capped = false): stri
 }
 
 /** `12.3 MB`. */
-export function bytesText(bytes: number): string {
+export function bytesText(bytes: number, language = 'en'): string {
   const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)))
-  return `${trim(bytes / 1000 ** step, step === 0 ? 0 : 1)} ${['B', 'kB', 'MB', 'GB', 'TB'][step]}`
+  return `${numberText(bytes / 1000 ** step, language, step === 0 ? 0 : 1)} ${['B', 'kB', 'MB', 'GB', 'TB'][step]}`
 }
 
-function trim(value: number, digits: number): string {
-  return String(Number(value.toFixed(digits)))
-}
-
-function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
+function numberText(value: number, language: string, digits: number): string {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits, useGrouping: false }).format(value)
 }

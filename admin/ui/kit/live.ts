@@ -5,8 +5,9 @@
  */
 import { useEffect, useRef } from 'react'
 import { createBox, useBox } from './box.ts'
+import { attendance } from './client.ts'
 import { createFrameReader } from './frames.ts'
-import { ROOT } from './place.ts'
+import { ROOT, signedOut } from './place.ts'
 
 export interface LiveEvent {
   /** `open`: the stream stands (again). The rest is as the server names it. */
@@ -18,10 +19,11 @@ export interface LiveEvent {
 export type LiveHandler = (event: LiveEvent) => void
 
 const HIDDEN_MS = 20_000
+/** From one page to the next nobody listens for a moment. */
+const IDLE_MS = 1000
 const RETRY_MS = 500
 const RETRY_MAX_MS = 15_000
 
-const listeners = new Set<LiveHandler>()
 const standing = createBox<'off' | 'on' | 'broken'>('off')
 /** Off: nothing is asked for; the viewer's own switch. */
 const wanted = createBox(true)
@@ -33,12 +35,7 @@ export function useLive(handler: LiveHandler): void {
   latest.current = handler
   useEffect(() => {
     const listener: LiveHandler = (event) => latest.current(event)
-    listeners.add(listener)
-    stream.look()
-    return () => {
-      listeners.delete(listener)
-      stream.look()
-    }
+    return stream.hear(listener)
   }, [])
 }
 
@@ -56,15 +53,22 @@ export function useLiveSwitch(): { state: 'off' | 'on' | 'broken'; live: boolean
   }
 }
 
-function tell(event: LiveEvent): void {
-  for (const listener of listeners) listener(event)
+interface Stream {
+  /** Answers how to stop it. */
+  hear(listener: LiveHandler): () => void
+  /** What is wanted may be other now. */
+  look(): void
 }
 
-function createStream(): { look(): void } {
+function createStream(): Stream {
+  const listeners = new Set<LiveHandler>()
   let open: AbortController | null = null
   let hiding: ReturnType<typeof setTimeout> | undefined
   let delayMs = RETRY_MS
 
+  const tell = (event: LiveEvent): void => {
+    for (const listener of listeners) listener(event)
+  }
   const close = (): void => {
     open?.abort()
     open = null
@@ -74,7 +78,6 @@ function createStream(): { look(): void } {
     while (!over.signal.aborted) {
       try {
         await listen(over.signal)
-        delayMs = RETRY_MS
       } catch {
         // It is asked again below, as after an end that nobody asked for.
       }
@@ -85,8 +88,12 @@ function createStream(): { look(): void } {
     }
   }
   const listen = async (signal: AbortSignal): Promise<void> => {
-    const response = await fetch(`${ROOT}/v1/live`, { headers: { accept: 'text/event-stream' }, signal })
+    const response = await fetch(`${ROOT}/v1/live`, {
+      headers: { accept: 'text/event-stream', ...attendance.headers() },
+      signal,
+    })
     if (!response.ok || !response.body) {
+      if (response.status === 401) signedOut.set(true)
       // Signed out, or not allowed: to ask again and again changes nothing.
       if (response.status === 401 || response.status === 403 || response.status === 404)
         delayMs = RETRY_MAX_MS
@@ -104,11 +111,10 @@ function createStream(): { look(): void } {
     }
   }
   const look = (): void => {
-    const isWanted = listeners.size > 0 && wanted.get()
     clearTimeout(hiding)
-    if (!isWanted) return close()
-    if (document.hidden) {
-      hiding = setTimeout(close, HIDDEN_MS)
+    if (!wanted.get()) return close()
+    if (document.hidden || listeners.size === 0) {
+      hiding = setTimeout(close, document.hidden ? HIDDEN_MS : IDLE_MS)
       return
     }
     if (open) return
@@ -116,5 +122,15 @@ function createStream(): { look(): void } {
     void follow(open)
   }
   document.addEventListener('visibilitychange', look)
-  return { look }
+  return {
+    look,
+    hear(listener) {
+      listeners.add(listener)
+      look()
+      return () => {
+        listeners.delete(listener)
+        look()
+      }
+    },
+  }
 }

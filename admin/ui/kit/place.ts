@@ -17,6 +17,9 @@ export const told: Told = (globalThis as { REDUX_STATE?: Told }).REDUX_STATE ?? 
 /** As in `/admin`, without a slash behind. */
 export const ROOT = (told.paths?.rootPath ?? '/admin').replace(/\/+$/, '')
 
+/** The session is over. Nothing leaves the screen by itself, since somebody may have typed something; the frame says it. */
+export const signedOut = createBox(false)
+
 const router = createBox<NavigateFunction | null>(null)
 
 export function lendRouter(navigate: NavigateFunction | null): void {

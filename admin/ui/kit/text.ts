@@ -14,6 +14,7 @@ import {
   type Values,
 } from '../../locale/texts.ts'
 import { createBox, type Box } from './box.ts'
+import * as figures from './figures.ts'
 
 type English = typeof en
 type Word<Key extends string> = Key extends `${infer Stem}_${'one' | 'few' | 'many' | 'other'}` ? Stem : Key
@@ -42,7 +43,19 @@ export function tOr(key: string, otherwise: string, values?: Values): string {
 
 /** For Intl. */
 export function localeTag(): string {
-  return browserTag(language.get() || 'en')
+  const tag = browserTag(language.get() || 'en')
+  // English as the reader's own browser has it: 17:05 or 5:05 PM.
+  return navigator.languages.find((wish) => wish.toLowerCase().startsWith(`${tag.toLowerCase()}-`)) ?? tag
+}
+
+/** `1.25 s`, in the language of the viewer. */
+export function durationText(seconds: number): string {
+  return figures.durationText(seconds, localeTag())
+}
+
+/** `12.3 MB`, in the language of the viewer. */
+export function bytesText(bytes: number): string {
+  return figures.bytesText(bytes, localeTag())
 }
 
 /** The language of before; at once where that is English. */

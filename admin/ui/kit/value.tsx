@@ -2,9 +2,9 @@
 import { useEffect, useState, type ReactNode } from 'react'
 import { createBox, useBox } from './box.ts'
 import { Button } from './control.tsx'
-import { absoluteText, durationText, relativeText } from './figures.ts'
+import { absoluteText, relativeText } from './figures.ts'
 import { notify } from './notice.tsx'
-import { localeTag, t, tOr } from './text.ts'
+import { durationText, localeTag, t, tOr } from './text.ts'
 
 /** A chip. What is no known state is shown as it is. */
 export function State({ state, title }: { state: string; title?: string }): ReactNode {

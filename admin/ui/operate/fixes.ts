@@ -84,7 +84,7 @@ export function commandOf({ code, subject, detail, links }: TroubleDocument): Co
   if (code === 'worker_silent' || code === 'worker_lag')
     return command(`rowbeat inspect report -d ${subject}`)
   if (code === 'transaction_old') {
-    const isSession = /^A transaction of session /.test(detail)
+    const isSession = detail.startsWith('A transaction of session ')
     const sql = isSession ? `select pg_terminate_backend(${subject});` : `rollback prepared '${subject}';`
     return { label: t('problems.copySql'), text: sql }
   }

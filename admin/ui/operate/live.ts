@@ -17,14 +17,25 @@ export function useFigures(): LiveFigures | null {
   return figures
 }
 
-/** Calls `reload` every `seconds`, while the stream tells anything, and at once after a break of it. */
-export function useRefresh(reload: () => void, seconds: number): void {
+/**
+ * Calls `reload` every `seconds`, while the stream tells anything, and at once after a break of it or when `keyOf` answers otherwise
+ * than for the figures before: what it names is not in the figures whole, so it is asked when they show that it has changed.
+ */
+export function useRefresh(
+  reload: () => void,
+  seconds: number,
+  keyOf: (figures: LiveFigures) => string = () => '',
+): void {
   const last = useRef(performance.now())
   const hasStood = useRef(false)
-  useLive(({ event }) => {
+  const key = useRef<string | null>(null)
+  useLive(({ event, data }) => {
     const isBack = event === 'open' && hasStood.current
     if (event === 'open') hasStood.current = true
-    if (!isBack && performance.now() - last.current < seconds * 1000) return
+    const before = key.current
+    if (event === 'figures') key.current = keyOf(data as LiveFigures)
+    const hasChanged = before !== null && before !== key.current
+    if (!isBack && !hasChanged && performance.now() - last.current < seconds * 1000) return
     last.current = performance.now()
     reload()
   })

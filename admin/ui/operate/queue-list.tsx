@@ -20,7 +20,8 @@ import { useFigures, useRefresh, type LiveQueue } from './live.ts'
 import { queuePlace } from './places.ts'
 import { QueueTable } from './queue-table.tsx'
 
-const LOOK_S = 15
+/** Counts and states come by the stream; limits, which nobody tells, are asked for now and then. */
+const LOOK_S = 120
 
 export function QueueList(): ReactNode {
   const { value, error, reload } = useLoad(() => client.listQueues(), [])
@@ -28,7 +29,7 @@ export function QueueList(): ReactNode {
   const { may } = useMe()
   const [isMaking, setMaking] = useState(false)
   const [pausing, setPausing] = useState<string | null>(null)
-  useRefresh(reload, LOOK_S)
+  useRefresh(reload, LOOK_S, ({ queues }) => queues.map(({ name, state }) => `${name} ${state}`).join())
   const mayWrite = may('queues:write')
   const rows = value && value.items.map((queue) => withFigures(queue, figures?.queues))
   return (

@@ -32,17 +32,21 @@ import { withFigures } from './queue-list.tsx'
 import { Load, QueueState } from './queue-table.tsx'
 import { drain, purge, remove, resume } from './queue-verbs.ts'
 
-const LOOK_S = 10
+/** The figures of the hour; and limits and workers, which the stream does not tell. */
+const LOOK_S = 15
+const LONG_LOOK_S = 60
 
 export function QueueShow({ recordId: name }: { recordId: string }): ReactNode {
   const [query, setQuery] = useQuery()
   const asked = useLoad(() => client.getQueue(name), [name])
   const stats = useLoad(() => client.getStats({ period: '1h', by: 'queue' }), [name])
   const figures = useFigures()
-  useRefresh(() => {
-    asked.reload()
-    stats.reload()
-  }, LOOK_S)
+  useRefresh(stats.reload, LOOK_S)
+  useRefresh(
+    asked.reload,
+    LONG_LOOK_S,
+    ({ queues }) => queues.find((queue) => queue.name === name)?.state ?? '',
+  )
   const { value, error, reload } = asked
   const shown = value && withFigures(value, figures?.queues)
   const ask = (what: string | null): void => setQuery({ do: what }, { replace: true })

@@ -20,7 +20,7 @@ import { workerPlace } from './places.ts'
 import { Load } from './queue-table.tsx'
 import { Lag, Skew, WorkerState } from './worker-figures.tsx'
 
-const LOOK_S = 15
+const LOOK_S = 60
 const START = 'rowbeat worker'
 
 interface Row extends LiveWorker {
@@ -32,7 +32,7 @@ interface Row extends LiveWorker {
 export function WorkerList(): ReactNode {
   const { value, error, reload } = useLoad(() => client.listWorkers(), [])
   const figures = useFigures()
-  useRefresh(reload, LOOK_S)
+  useRefresh(reload, LOOK_S, ({ workers }) => workers.map(({ name, slots }) => `${name} ${slots}`).join())
   const rows = rowsOf(figures?.workers ?? null, value?.items ?? null)
   return (
     <Page title={t('workers.title')} lead={t('workers.lead')}>

@@ -35,7 +35,8 @@ import { FormDialog, useForm } from './form-dialog.tsx'
 import { Lag, Skew, WorkerState } from './worker-figures.tsx'
 import { quiet, sayTold, stop, unquiet } from './worker-verbs.ts'
 
-const LOOK_S = 2
+const LOOK_S = 5
+const LONG_LOOK_S = 30
 const SHOWN = 100
 /** A worker hears of it with its next sign of life, and reading a stack takes a moment. */
 const PATIENCE_S = 10
@@ -47,10 +48,11 @@ export function WorkerShow({ recordId: name }: { recordId: string }): ReactNode 
     [name],
   )
   const figures = useFigures()
-  useRefresh(() => {
-    asked.reload()
-    runs.reload()
-  }, LOOK_S)
+  useRefresh(asked.reload, LONG_LOOK_S, (told) => {
+    const { slots, quiet, stopping } = told.workers.find((worker) => worker.name === name) ?? {}
+    return `${slots} ${quiet} ${stopping}`
+  })
+  useRefresh(runs.reload, LOOK_S)
   const { value, error, reload } = asked
   const now = figures?.workers.find((worker) => worker.name === name)
   const worker = value && now ? { ...value, ...now, running: value.running } : value

@@ -3,7 +3,20 @@
  * the audit log, keys and firings, and for whatever resource comes later.
  */
 import type { ReactNode } from 'react'
-import { Card, Code, Empty, Loading, Page, request, t, Time, Trouble, tOr, useLoad } from '../kit/kit.ts'
+import {
+  Card,
+  Code,
+  Empty,
+  Link,
+  Loading,
+  Page,
+  request,
+  t,
+  Time,
+  Trouble,
+  tOr,
+  useLoad,
+} from '../kit/kit.ts'
 
 interface Told {
   record: { title?: string; params: Record<string, unknown>; baseError?: { message?: string } | null }
@@ -24,7 +37,14 @@ export function RecordShow({ resourceId, recordId }: { resourceId: string; recor
   const params = value?.record?.params ?? {}
   const names = Object.keys(params)
   return (
-    <Page title={value?.record?.title ?? noun}>
+    <Page
+      title={value?.record?.title ?? noun}
+      actions={
+        <Link to={`/resources/${encodeURIComponent(resourceId)}`} className="rb-button">
+          {t('frame.toList')}
+        </Link>
+      }
+    >
       {error ? <Trouble error={error} retry={reload} /> : null}
       {value === undefined && !error ? <Loading /> : null}
       {value !== undefined && names.length === 0 ? <Empty>{t('frame.notFoundText')}</Empty> : null}

@@ -123,7 +123,7 @@ function Line({ line }: { line: LogDocument }): ReactNode {
   return (
     <div className={`rb-log-line rb-log-${level}`}>
       <time dateTime={at} title={absoluteText(at, localeTag())}>
-        {at.slice(11, 23)}
+        {clockOf(at)}
       </time>
       <span className="rb-log-level">{level}</span>
       <span className="rb-log-text">
@@ -135,4 +135,14 @@ function Line({ line }: { line: LogDocument }): ReactNode {
       </span>
     </div>
   )
+}
+
+/** As `17:05:09.123` on the viewer's clock, like every other time of the page. */
+function clockOf(at: string): string {
+  return new Date(at).toLocaleTimeString('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+  })
 }

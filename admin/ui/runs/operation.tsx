@@ -15,15 +15,15 @@ export function OperationBar({
 }): ReactNode {
   const { may } = useMe()
   const { value, error, reload } = useLoad(() => client.getOperation(id), [id])
-  const wasRunning = useRef(false)
+  const toldEnd = useRef('')
   useEffect(() => {
     if (!value) return
     if (value.state !== 'running') {
-      if (wasRunning.current) onEnd()
-      wasRunning.current = false
+      // A small one is over before it was looked at.
+      if (toldEnd.current !== id) onEnd()
+      toldEnd.current = id
       return
     }
-    wasRunning.current = true
     const timer = setTimeout(reload, LOOK_MS)
     return () => clearTimeout(timer)
   }, [value])

@@ -51,6 +51,8 @@ export function useRows(asked: Asked, onNews: () => void): Rows {
   const [fresh, setFresh] = useState<{ ids: ReadonlySet<string>; unsure: boolean }>(NOTHING)
   const answer = useRef(first.value)
   answer.current = first.value
+  const keyNow = useRef(key)
+  keyNow.current = key
 
   useEffect(() => {
     setBehind(null)
@@ -60,8 +62,31 @@ export function useRows(asked: Asked, onNews: () => void): Rows {
   }, [first.value])
 
   const all = [...(first.value?.items ?? []), ...(behind?.items ?? [])]
+  /** What happened before the stream stood was told to nobody: one look finds it. */
+  const catchUp = (): void => {
+    look(asked, null).then(
+      ({ items }) => {
+        if (!answer.current || keyNow.current !== key) return
+        const top = answer.current.items[0]?.id ?? ''
+        setNews(
+          (before) => new Map([...items.map((run) => [run.id, { ...run } as ShortRun] as const), ...before]),
+        )
+        const newer = items.filter(({ id }) => id > top).map(({ id }) => id)
+        setFresh((before) => ({ ...before, ids: new Set([...before.ids, ...newer]) }))
+      },
+      () => {},
+    )
+  }
+  const [stands, setStands] = useState(0)
+  const isLoaded = first.value !== undefined
+  useEffect(() => {
+    if (stands > 0 && isLoaded) catchUp()
+  }, [stands, isLoaded])
   useLive(({ event, data }) => {
-    if (event === 'open') return onNews()
+    if (event === 'open') {
+      setStands((before) => before + 1)
+      return onNews()
+    }
     if (event !== 'runs' || !answer.current) return
     onNews()
     const told = data as { items: ShortRun[]; more: boolean }
@@ -92,7 +117,7 @@ export function useRows(asked: Asked, onNews: () => void): Rows {
     items: all.map((run) => withNews(run, news.get(run.id))),
     first,
     fresh: { count: fresh.ids.size, unsure: fresh.unsure },
-    moved: new Set(news.keys()),
+    moved: new Set([...news].filter(([, run]) => !('input' in run)).map(([id]) => id)),
     onMore: next === null ? null : more,
     busy: busy || (first.loading && first.value === undefined),
     error,

@@ -2,7 +2,9 @@
  * What is done to schedules from the list and from the page of one: each asks where it should, does the documented verb, says what
  * came of it, and has the page read anew. A verb that was refused changes nothing, and says why in the corner.
  */
+import { useState, type ReactNode } from 'react'
 import { confirm, client, go, notify, t, type ScheduleDocument } from '../kit/kit.ts'
+import { InstantField } from './instant-field.tsx'
 
 type Named = Pick<ScheduleDocument, 'id' | 'name' | 'version'>
 
@@ -12,14 +14,34 @@ export async function toggle(schedule: ScheduleDocument): Promise<boolean> {
 }
 
 export async function pause({ id, name }: Named): Promise<boolean> {
+  const chosen = { until: '' }
   const yes = await confirm({
     title: t('schedules.pauseTitle', { name }),
-    text: t('schedules.pauseText'),
+    text: <PauseWords onUntil={(at) => void Object.assign(chosen, { until: at })} />,
     reason: true,
     action: t('schedules.pause'),
   })
   if (!yes) return false
-  return await done(client.pauseSchedule(id, { reason: yes.reason }), t('schedules.paused', { name }))
+  const body = { reason: yes.reason, until: chosen.until || undefined }
+  return await done(client.pauseSchedule(id, body), t('schedules.paused', { name }))
+}
+
+function PauseWords({ onUntil }: { onUntil: (at: string) => void }): ReactNode {
+  const [until, setUntil] = useState('')
+  return (
+    <div className="rb-fields">
+      <p>{t('schedules.pauseText')}</p>
+      <InstantField
+        label={t('schedules.pauseUntil')}
+        hint={t('schedules.pauseUntilHint')}
+        value={until}
+        onChange={(at) => {
+          setUntil(at)
+          onUntil(at)
+        }}
+      />
+    </div>
+  )
 }
 
 export async function resume({ id, name }: Named): Promise<boolean> {

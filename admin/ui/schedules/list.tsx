@@ -4,12 +4,8 @@ import {
   Button,
   client,
   Empty,
-  go,
-  Input,
   Link,
-  notify,
   Page,
-  Select,
   State,
   t,
   Table,
@@ -23,9 +19,9 @@ import {
   type QueryRecord,
   type ScheduleDocument,
 } from '../kit/kit.ts'
-import { runNow, toAll, toggle } from './actions.tsx'
+import { runNow, toggle } from './actions.tsx'
 import { placeOf } from './form.tsx'
-import { ImportButton } from './import.tsx'
+import { Bulk, Filters, PageActions } from './list-tools.tsx'
 import { stateOf, Strip, type RecentFiring } from './strip.tsx'
 
 interface Row extends ScheduleDocument {
@@ -34,8 +30,8 @@ interface Row extends ScheduleDocument {
 
 const PAGE = 50
 const STRIP = 20
-/** A page that is looked at is read anew this often at most, when something happens. */
-const PATIENCE_MS = 5000
+/** A page that is looked at is read anew this often at most, since many may look at it. */
+const PATIENCE_MS = 15_000
 
 export function ScheduleList(): ReactNode {
   const [query, setQuery] = useQuery()
@@ -44,8 +40,8 @@ export function ScheduleList(): ReactNode {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const loaded = useLoad(() => loadRows(query, pages), [JSON.stringify(query), pages])
   const { value, error, loading, reload } = loaded
-  useFresh(reload)
   const rows = value?.rows ?? []
+  useFresh(rows, reload)
   const mayWrite = may('schedules:write')
   const act = (done: Promise<boolean>): void => void done.then((isDone) => isDone && reload())
   const selected = rows.filter(({ id }) => chosen.has(id))
@@ -81,14 +77,23 @@ export function ScheduleList(): ReactNode {
   )
 }
 
-/** Reads the page anew when runs ended, now and then; nothing is asked while nothing happens. */
-function useFresh(reload: () => void): void {
+/** Reads the page anew when what it shows has changed: an instant has come, or a run of one of these has. Nothing is asked while nothing happens. */
+function useFresh(rows: readonly Row[], reload: () => void): void {
   const [last] = useState({ ms: 0 })
-  useLive(({ event }) => {
-    if (event === 'open' || performance.now() - last.ms < PATIENCE_MS) return
-    last.ms = performance.now()
+  useLive(({ event, data }) => {
+    const now = Date.now()
+    if (now - last.ms < PATIENCE_MS) return
+    const names = new Set(event === 'runs' ? rows.map(({ name }) => name) : [])
+    const items = event === 'runs' ? (data as { items: { schedule: string | null }[] }).items : []
+    const isMoved = items.some(({ schedule }) => schedule !== null && names.has(schedule))
+    if (!isMoved && !rows.some((row) => isPassed(row, now))) return
+    last.ms = now
     reload()
   })
+}
+
+function isPassed({ enabled, next_run_at }: Row, nowMs: number): boolean {
+  return enabled && next_run_at !== null && Date.parse(next_run_at) < nowMs - 1000
 }
 
 async function loadRows(query: QueryRecord, pages: number): Promise<{ rows: Row[]; more: boolean }> {
@@ -205,149 +210,6 @@ function Last({ row }: { row: Row }): ReactNode {
     <div className="rb-row">
       {last.run_id ? <Link to={`/resources/runs/records/${last.run_id}/show`}>{chip}</Link> : chip}
       <Time at={last.due_at} />
-    </div>
-  )
-}
-
-function Filters({
-  query,
-  setQuery,
-}: {
-  query: QueryRecord
-  setQuery: ReturnType<typeof useQuery>[1]
-}): ReactNode {
-  const choice = (name: string, label: string, options: [value: string, label: string][]): ReactNode => (
-    <Select
-      aria-label={label}
-      value={query[name] ?? ''}
-      options={[
-        { value: '', label: `${label}: ${t('schedules.any')}` },
-        ...options.map(([value, text]) => ({ value, label: `${label}: ${text}` })),
-      ]}
-      onChange={(value) => setQuery({ [name]: value })}
-    />
-  )
-  return (
-    <div className="rb-filters" role="search">
-      <Input
-        type="search"
-        aria-label={t('schedules.search')}
-        placeholder={t('schedules.search')}
-        value={query.search ?? ''}
-        onChange={(search) => setQuery({ search }, { replace: true })}
-      />
-      {choice('enabled', t('schedules.state'), [
-        ['true', t('states.enabled')],
-        ['false', t('states.disabled')],
-      ])}
-      {choice('kind', t('schedules.kind'), [
-        ['crontab', t('schedules.crontab')],
-        ['interval', t('schedules.interval')],
-        ['clocked', t('schedules.clocked')],
-        ['solar', t('schedules.solar')],
-      ])}
-      {choice('origin', t('schedules.owner'), [
-        ['user', t('schedules.user')],
-        ['code', t('schedules.code')],
-      ])}
-      {choice('error', t('schedules.health'), [
-        ['true', t('schedules.broken')],
-        ['false', t('schedules.sound')],
-      ])}
-    </div>
-  )
-}
-
-function PageActions({
-  mayWrite,
-  query,
-  reload,
-}: {
-  mayWrite: boolean
-  query: QueryRecord
-  reload: () => void
-}): ReactNode {
-  return (
-    <>
-      <Link className="rb-button rb-button-quiet" to="/pages/timeline">
-        {t('timeline.title')}
-      </Link>
-      <Button kind="quiet" onClick={() => void exportFile(query)}>
-        {t('schedules.export')}
-      </Button>
-      {mayWrite ? <ImportButton onDone={reload} /> : null}
-      {mayWrite ? (
-        <Button kind="primary" onClick={() => go('/resources/schedules/actions/new')}>
-          {t('schedules.new')}
-        </Button>
-      ) : null}
-    </>
-  )
-}
-
-async function exportFile({
-  enabled,
-  kind,
-  origin,
-  error,
-  tag,
-  task,
-  queue,
-  search,
-}: QueryRecord): Promise<void> {
-  try {
-    const file = await client.exportSchedules({ enabled, kind, origin, error, tag, task, queue, search })
-    const url = URL.createObjectURL(new Blob([JSON.stringify(file, null, 2)], { type: 'application/json' }))
-    const link = Object.assign(document.createElement('a'), { href: url, download: 'schedules.json' })
-    link.click()
-    URL.revokeObjectURL(url)
-  } catch (refused) {
-    notify('error', refused)
-  }
-}
-
-function Bulk({ selected, onDone }: { selected: readonly Row[]; onDone: () => void }): ReactNode {
-  const count = selected.length
-  const begin = (asked: Promise<boolean>): void => void asked.then((isDone) => isDone && onDone())
-  return (
-    <div className="rb-sched-bulk" role="group" aria-label={t('schedules.selected', { count })}>
-      <span>{t('schedules.selected', { count })}</span>
-      <Button
-        onClick={() =>
-          begin(
-            toAll(selected, { title: t('schedules.pauseMany', { count }), reason: true }, ({ id }, reason) =>
-              client.pauseSchedule(id, { reason }),
-            ),
-          )
-        }
-      >
-        {t('schedules.pause')}
-      </Button>
-      <Button
-        onClick={() =>
-          begin(
-            toAll(selected, { title: t('schedules.resumeMany', { count }) }, ({ id }) =>
-              client.resumeSchedule(id),
-            ),
-          )
-        }
-      >
-        {t('schedules.resume')}
-      </Button>
-      <Button
-        kind="danger"
-        onClick={() =>
-          begin(
-            toAll(
-              selected,
-              { title: t('schedules.deleteMany', { count }), text: t('schedules.deleteText'), danger: true },
-              ({ id, version }) => client.deleteSchedule(id, { ifMatch: version }),
-            ),
-          )
-        }
-      >
-        {t('schedules.delete')}
-      </Button>
     </div>
   )
 }

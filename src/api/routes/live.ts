@@ -14,8 +14,8 @@ const WATCH = endpoint(
     id: 'watchLive',
     tag: 'stats',
     summary: 'The figures each second and the runs that change, as server-sent events',
-    description:
-      'Each event is named `figures`, once a second, or `runs`, whose data are `items`, short forms of runs that changed, and `more`: others did too. Needs the rights to read queues, workers and schedules too.',
+    description: `Each event is named \`figures\`, once a second, or \`runs\`, whose data are \`items\`, short forms of runs that changed, and \`more\`:
+others did too. Needs the rights to read queues, workers and schedules too.`,
     answers: {
       200: { description: 'A stream without an end', schema: { type: 'string' }, type: 'text/event-stream' },
     },

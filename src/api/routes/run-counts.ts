@@ -26,7 +26,7 @@ const COUNT = endpoint(READ, {
   tag: 'runs',
   summary: 'How many runs there are in each state',
   description:
-    'The filters are those of the list. A look goes through 10,000 rows at most (500 where it reads inputs or errors): `capped` says that there may be more.',
+    'The filters are those of the list. A look goes through a bounded number of rows: `capped` says that there may be more.',
   query: RUN_FILTERS,
   answers: { 200: { description: 'A number for each state, a moment old at most', schema: RUN_COUNTS } },
 })

@@ -5,7 +5,7 @@
  */
 import type { Queryable } from '../handle.ts'
 import { choosePlaces, joinsOf, PARKED_REASONS, sourceOf, whereClause, type RunFilter } from './list-runs.ts'
-import { createBinder, type Binder } from './run-conditions.ts'
+import { createBinder, type Binder, type RunCondition } from './run-conditions.ts'
 
 /** A state's share of one look; of one that saw as many rows as it might, there may be more. */
 export interface StateCount {
@@ -59,12 +59,23 @@ from (${source}) x${joinsOf(place, filter)}${group}`
 }
 
 /** By why they are parked, for which there is an index: the newest million of a backlog must not hide what is due tomorrow. */
-function parkedSource({ states, task, queue }: RunFilter, scan: number, bind: Binder): string {
-  const reasons = states!.flatMap((state) => PARKED_REASONS[state]!.map((reason) => `'${reason}'`))
+function parkedSource(filter: RunFilter, scan: number, bind: Binder): string {
+  const reasons = filter.states!.flatMap((state) => PARKED_REASONS[state]!.map((reason) => `'${reason}'`))
   const where = whereClause([
     `x.reason in (${reasons.join(', ')})`,
-    ...(task === undefined ? [] : [`x.task = ${bind(task)}::text`]),
-    ...(queue === undefined ? [] : [`x.queue = ${bind(queue)}::text`]),
+    ...(['task', 'queue'] as const).flatMap((field) => {
+      const value = onlyOf(filter, field)
+      return value === undefined ? [] : [`x.${field} = ${bind(String(value))}::text`]
+    }),
   ])
   return `select x.id, x.task, x.queue, x.reason, x.priority, x.payload, x.created_at, x.release_at from rowbeat.parked x${where} limit ${scan}`
 }
+
+/** The one value that a field may have, where the filter says so. */
+function onlyOf({ where = [], ...filter }: RunFilter, field: 'task' | 'queue'): unknown {
+  const one = where.find((condition) => condition.field === field && isOne(condition))
+  return filter[field] ?? one?.values[0]
+}
+
+const isOne = ({ compare, values, isNot }: RunCondition): boolean =>
+  compare === 'is' && values.length === 1 && !isNot

@@ -226,10 +226,7 @@ const waiting: Place = {
   name: 'waiting',
   family: 'jobs',
   source: queued.source,
-  rest: (filter, bind) => [
-    `x.id not in (select l.id from (${LISTED}) l)`,
-    ...queued.rest(filter, bind),
-  ],
+  rest: (filter, bind) => [`x.id not in (select l.id from (${LISTED}) l)`, ...queued.rest(filter, bind)],
 }
 
 /** Few rows: the workers' lists name them, and the index on the run id finds each. */

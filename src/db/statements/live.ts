@@ -3,7 +3,6 @@
  * the short form of runs that changed. Both cost the same whatever the tables hold: the registry is small, ids are in order of
  * their making, and what may be large of a run (input, result, stack) is never read.
  */
-import type { RunState } from '../../results/run.ts'
 import type { Queryable } from '../handle.ts'
 
 export interface LiveLook {
@@ -50,11 +49,11 @@ select json_build_object('nowMs', date_part('epoch', clock_timestamp()) * 1000,
 }
 
 /** What a list shows of a run; instants are RFC 3339 UTC with milliseconds. */
-export interface LiveRun {
+export interface LiveRunRow {
   id: string
   task: string
   queue: string
-  state: RunState
+  state: string
   reason: string | null
   priority: number
   attempt: number
@@ -75,7 +74,7 @@ export interface LiveRun {
 const MESSAGE_MAX = 200
 
 /** Short forms of runs, in no order; unknown ids are left out. */
-export async function readLiveRuns(db: Queryable, ids: readonly string[]): Promise<LiveRun[]> {
+export async function readLiveRuns(db: Queryable, ids: readonly string[]): Promise<LiveRunRow[]> {
   const rows = await db.query<{ run: string }>(
     `/* read_live_runs */ select json_build_object('id', r.id, 'task', r.task, 'queue', r.queue, 'state', r.state, 'reason', r.reason, 'priority', r.priority,
   'attempt', r.attempt, 'attempts_max', r.attempts_max, 'worker', r.worker, 'tags', r.tags, 'schedule', r.schedule, 'created_at', rowbeat.told_v1(r.created_at),
@@ -85,5 +84,5 @@ export async function readLiveRuns(db: Queryable, ids: readonly string[]): Promi
 )::text as run from rowbeat.runs r where r.id = any ($1::uuid[])`,
     [`{${ids.join(',')}}`],
   )
-  return rows.map(({ run }) => JSON.parse(run) as LiveRun)
+  return rows.map(({ run }) => JSON.parse(run) as LiveRunRow)
 }

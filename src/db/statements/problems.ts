@@ -52,7 +52,8 @@ export async function readProblemFacts(db: Queryable): Promise<ProblemFacts> {
   const [row] = await db.query<{ facts: string }>(
     `/* read_problem_facts */ select json_build_object(
   'processes', (select coalesce(json_agg(json_build_object('name', w.name, 'kind', w.kind, 'unseen', date_part('epoch', clock_timestamp() - w.seen_at), 'stopping', w.stopping,
-      'version', w.version, 'lag_ms', w.loop_lag_ms, 'skew_ms', w.clock_skew_ms, 'listening', w.listening, 'queues', array(select jsonb_object_keys(w.queues)), 'tasks', w.tasks) order by w.name), '[]')
+      'version', w.version, 'lag_ms', w.loop_lag_ms, 'skew_ms', w.clock_skew_ms, 'listening', w.listening,
+      'queues', array(select jsonb_object_keys(w.queues)), 'tasks', w.tasks) order by w.name), '[]')
     from rowbeat.workers w),
   'waiting', (select coalesce(json_agg(json_build_object('queue', split_part(t.identifier, ':', 1), 'task', split_part(t.identifier, ':', 2), 'n', j.n,
       'age', date_part('epoch', clock_timestamp() - j.oldest),
@@ -73,12 +74,14 @@ export async function readProblemFacts(db: Queryable): Promise<ProblemFacts> {
     union all (select from rowbeat.schedules s where s.enabled and s.next_run_at is null and s.error is null limit 1000)) s),
   'operations', (select coalesce(json_agg(json_build_object('id', o.id, 'kind', o.kind, 'late', date_part('epoch', clock_timestamp() - o.next_at), 'error', o.error)), '[]')
     from (select * from rowbeat.operations o where o.state = 'running' and o.next_at < clock_timestamp() - interval '30 seconds' order by o.next_at limit ${TOLD_MAX}) o),
-  'poison', (select coalesce(json_agg(p order by p.task), '[]') from (select h.task, count(*) filter (where h.is_waiting) as waiting, count(*) filter (where not h.is_waiting) as lost from (
+  'poison', (select coalesce(json_agg(p order by p.task), '[]') from (
+      select h.task, count(*) filter (where h.is_waiting) as waiting, count(*) filter (where not h.is_waiting) as lost from (
       select split_part(t.identifier, ':', 2) as task, true as is_waiting from rowbeat_queue._private_jobs j join rowbeat_queue._private_tasks t on t.id = j.task_id
         where j.attempts > 0 and j.is_available and (j.payload->>'redeliveries')::integer > 0
       union all select f.task, false from (select x.task, x.reason, x.finished_at from rowbeat.results x where x.state = 'FAILURE' order by x.id desc limit ${FAILURES_MAX}) f
         where f.reason = 'worker_lost' and f.finished_at > clock_timestamp() - interval '1 hour') h group by h.task limit ${TOLD_MAX}) p),
-  'upkeep', (select json_build_object('unseen', case when isfinite(u.taken_at) then date_part('epoch', clock_timestamp() - u.taken_at) end, 'expired', (select date_part('epoch', clock_timestamp() - min(o.keep_until))
+  'upkeep', (select json_build_object('unseen', case when isfinite(u.taken_at) then date_part('epoch', clock_timestamp() - u.taken_at) end,
+      'expired', (select date_part('epoch', clock_timestamp() - min(o.keep_until))
       from (select x.keep_until from rowbeat.results x order by x.id limit ${OLDEST_MAX}) o where o.keep_until < clock_timestamp())) from rowbeat.upkeep u)
 )::text as facts`,
   )

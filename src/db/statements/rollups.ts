@@ -75,7 +75,8 @@ g as (
 ), c as (
   select x.name, x.kind, json_agg(json_build_array(x.class, x.n)) as classes from (
     select r.name, k.kind, v & 255 as class, sum(v >> 8)::float8 as n
-    from r join g using (name) cross join lateral (values ('took', r.took), ('waited', r.waited)) k(kind, classes) cross join lateral unnest(k.classes) v group by 1, 2, 3) x group by 1, 2
+    from r join g using (name) cross join lateral (values ('took', r.took), ('waited', r.waited)) k(kind, classes) cross join lateral unnest(k.classes) v
+    group by 1, 2, 3) x group by 1, 2
 )
 select json_build_object('slices', (select coalesce(json_agg(json_build_array(s.at, s.succeeded, s.failed, s.revoked)), '[]') from s),
   'groups', (select coalesce(json_agg(json_build_object('name', g.name, 'succeeded', g.succeeded, 'failed', g.failed, 'revoked', g.revoked,
