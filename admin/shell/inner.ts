@@ -11,7 +11,7 @@ import {
   type FastifyInstance,
   type FastifyRequest,
 } from 'fastify'
-import { rowbeatPlugin } from '../../src/api/plugin.ts'
+import { restRoutes } from '../../src/api/plugin.ts'
 import { createProblemHandler } from '../../src/api/problem.ts'
 import { BODY_BYTES_MAX } from '../../src/api/routes/runs.ts'
 import type { Scope } from '../../src/auth/scopes.ts'
@@ -89,7 +89,7 @@ export async function createInner(options: InnerOptions): Promise<Inner> {
   loginRoutes(app, { sessions, root, files })
   await pageRoutes(app, { admin, root, files })
   resourceRoutes(app, { admin, root })
-  await app.register(rowbeatPlugin, {
+  await app.register(restRoutes, {
     rowbeat,
     prefix: root,
     door: cookieDoor(sessions),

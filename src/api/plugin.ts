@@ -102,13 +102,17 @@ export interface ApiOptions {
   secret?: string | null
   /** Requests that one caller may send in a while; default as many as they like. */
   rateLimits?: RateLimits
+  /** Where the routes are mounted; Fastify's own option. */
+  prefix?: string
+}
+
+export interface RestOptions extends ApiOptions {
+  rowbeat: Rowbeat
   /**
    * The panel's: its pages are callers like any, known by a cookie. Then there are only the verbs here: what is public, documents and
    * tokens belong to the service itself.
    */
   door?: Door
-  /** Where the routes are mounted; Fastify's own option. */
-  prefix?: string
 }
 
 declare module 'fastify' {
@@ -134,7 +138,7 @@ async function mount(app: FastifyInstance, options: ApiOptions): Promise<void> {
       'rowbeatPlugin: this app has another rowbeat already: register each in a scope of its own, app.register(async (scope) => …).',
     )
   if (!options.rowbeat) app.addHook('onClose', () => rowbeat.close())
-  await app.register(serve, { ...options, rowbeat })
+  await app.register(restRoutes, { ...options, rowbeat })
 }
 
 function own({ databaseUrl, tasks, routes, connections = 10, prepare }: ApiOptions): Rowbeat {
@@ -145,7 +149,8 @@ function own({ databaseUrl, tasks, routes, connections = 10, prepare }: ApiOptio
   return createRowbeat({ databaseUrl, tasks, routes, connections, prepare, role: 'api' })
 }
 
-async function serve(app: FastifyInstance, options: ApiOptions & { rowbeat: Rowbeat }): Promise<void> {
+/** The routes alone: rowbeatPlugin without what it gives the app it is in. */
+export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
   const { rowbeat, timezone, version = '', deadlineMs = 5000, streamsMax = 10_000, pingMs = 15_000 } = options
   const closing = new AbortController()
   const db = toQueryable(rowbeat.db)

@@ -64,8 +64,11 @@ const OLD = 300
 const TOO_OLD = 3600
 const BEHIND = 3 * 3600
 
+/** Pages that are open ask every few seconds. */
+const SHARE = 50
+
 export function createProblemControl(db: Queryable): ProblemControl {
-  const memo = createMemo<TroubleDocument[]>()
+  const memo = createMemo<TroubleDocument[]>(SHARE)
   return Object.freeze({
     async list(caller: Caller) {
       requireScope(caller, 'runs:read')

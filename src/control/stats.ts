@@ -61,7 +61,7 @@ export interface StatsDocument {
   /** Seconds of a slice. */
   step: number
   by: StatsKey
-  /** Runs as of now. `PENDING` and the like are counted up to 100,000 a queue and reason; `capped` says that one was. */
+  /** Runs as of now. `PENDING` and the like are counted up to 20,000 a queue and reason; `capped` says that one was. */
   now: { PENDING: number; SCHEDULED: number; RETRY: number; RUNNING: number; capped: boolean }
   finished: Ended
   /** Oldest first, without gaps; the last is not over. */
@@ -83,7 +83,7 @@ const SHARE = 50
 const SHORT = 600
 /** Slices of a period, about, and their sizes. */
 const SLICES = 60
-const STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800]
+const STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 86_400, 172_800]
 /** Rollups are brought up to date when they are older; one reading spends no more on it. */
 const STALE_MS = 500
 const ROLL_MS = 1000

@@ -154,7 +154,7 @@ t.test('runs', { skip: withoutBrowser }, async (t) => {
       ['unknown', /^Waits: no live worker knows task legacy\.cleanup\.$/],
       ['scheduled', /^Scheduled: may run in/],
       ['retrying', /^Try 1 of 5 failed; the next begins/],
-      ['running', /^Runs on .*@mill since/],
+      ['running', /^Runs on .*@mill, begun/],
     ]
     for (const [name, words] of expected) {
       await show(scene[name])

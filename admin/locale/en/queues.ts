@@ -54,7 +54,6 @@ export const queues = {
   draining: 'Queue {name} is worked off',
   removed: 'Queue {name} is deleted',
   made: 'Queue {name} is there',
-  pausedSince: 'Paused {reason}',
   until_at: 'It resumes by itself:',
   why: 'What waits, and why',
   reason: 'Reason',

@@ -96,7 +96,7 @@ export const runs = {
   why_rate: 'Waits for the rate limit {limit}.',
   why_concurrency: 'Waits for the concurrency limit {limit}.',
   why_flow: 'Waits for another run of its flow.',
-  why_running: 'Runs on {worker} since {time}, try {attempt} of {max}.',
+  why_running: 'Runs on {worker}, begun {time}, try {attempt} of {max}.',
   why_success: 'Succeeded after {time}.',
   why_error: 'Failed: its handler threw, and no further try was due.',
   why_attempts_exhausted: 'Failed: the last of {max} tries failed too.',

@@ -50,7 +50,7 @@ export async function show(name: string, flags: Flags): Promise<number> {
       ['workers', workers.map(({ name: worker, slots }) => `${worker} (${slots})`).join(', ') || '-'],
     ]
     say(tableOf(lines))
-    if (capped) tell('Counting ends at 100,000 for each place: there are more.')
+    if (capped) tell('Counting ends at 20,000 for each place: there are more.')
   })
 }
 

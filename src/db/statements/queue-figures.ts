@@ -2,12 +2,12 @@
  * Queues as operators see them: their limits, whether they are held up, and what waits and runs on them as of now. A queue is
  * told that was defined, that runs are on, or that a live worker serves.
  *
- * Nothing is kept for these figures, so nothing can be wrong with them; each is counted, up to COUNT_MAX: what a million
- * parked rows cost is what a hundred thousand entries of an index cost.
+ * Nothing is kept for these figures, so nothing can be wrong with them; each is counted, up to COUNT_MAX: a million
+ * parked rows cost what so many entries of an index cost, and pages that are open ask every few seconds.
  */
 import type { Queryable } from '../handle.ts'
 
-export const COUNT_MAX = 100_000
+export const COUNT_MAX = 20_000
 
 /** Why runs wait: `hot` may start as soon as a worker has room. */
 export const PLACES = [
