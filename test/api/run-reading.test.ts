@@ -56,8 +56,11 @@ t.test('a run can be asked for and waited for in one request', async (t) => {
       await sql`select key from rowbeat_queue._private_jobs where payload->>'unique_key' like 'wait-%'`
     return rows.length === 20 && rows.map((row) => row.key as string)
   })
-  const listening =
-    await sql`select from pg_stat_activity where datname = current_database() and query ilike 'listen%rowbeat_runs%'`
+  const listening = await until('somebody listens', async () => {
+    const rows =
+      await sql`select from pg_stat_activity where datname = current_database() and query ilike 'listen%rowbeat_runs%'`
+    return rows.length > 0 && rows
+  })
   t.equal(listening.length, 1, 'one LISTEN for all')
   for (const id of ids) await finish(world, id)
   for (const answer of await Promise.all(asked)) {
