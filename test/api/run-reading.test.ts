@@ -58,7 +58,7 @@ t.test('a run can be asked for and waited for in one request', async (t) => {
   })
   const listening = await until('somebody listens', async () => {
     const rows =
-      await sql`select from pg_stat_activity where datname = current_database() and query ilike 'listen%rowbeat_runs%'`
+      await sql`select from pg_stat_activity where datname = current_database() and query ilike 'listen%'`
     return rows.length > 0 && rows
   })
   t.equal(listening.length, 1, 'one LISTEN for all')
