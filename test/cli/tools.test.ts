@@ -34,7 +34,7 @@ t.test('bash completes commands, flags, words, and names that the database knows
   t.equal(code, 0)
   const cases: [words: string[], offer: string][] = [
     [['rowbeat', 'work'], 'worker workers'],
-    [['rowbeat', 'runs', ''], 'show logs watch export'],
+    [['rowbeat', 'runs', ''], 'show logs watch failures export'],
     [['rowbeat', 'runs', '--json', 'sh'], 'show'],
     [['rowbeat', 'runs', '--sta'], '--state'],
     [['rowbeat', 'runs', '--state', 'F'], 'FAILURE'],

@@ -157,8 +157,9 @@ t.test('rates are what workers counted between two looks', async (t) => {
 t.test('away from a terminal it prints what it saw and ends', async (t) => {
   const { url } = await setup(t)
   const { rowbeat } = await startWorker(t, url, { name: 'w1' })
-  await rowbeat.enqueue(scripted, { fate: 'hang', obedient: true })
+  const run = await rowbeat.enqueue(scripted, { fate: 'hang', obedient: true })
   await rowbeat.enqueue('test.unknown', {}, { queue: 'dark' })
+  await until('it is listed as running', async () => (await run.state()) === 'STARTED')
   const options = { env: { DATABASE_URL: url }, cwd: folder(t) }
   const { code, stdout } = await here(['top', '--interval', '1s'], options)
   t.equal(code, 0)
