@@ -13,7 +13,8 @@ create function rowbeat.search_columns_v1(place text) returns jsonb language sql
       "unique_key": "r.unique_key", "parent": "r.parent", "retry_of": "r.retry_of", "priority": "r.priority", "attempt": "r.attempt", "attempts_max": "r.attempts_max",
       "redeliveries": "r.redeliveries", "duration": "date_part(''epoch'', r.finished_at - r.started_at)", "wait": "date_part(''epoch'', r.started_at - r.run_at)",
       "created": "r.created_at", "started": "r.started_at", "finished": "r.finished_at", "run_at": "r.run_at", "expires": "r.expires_at", "due": "r.due_at",
-      "input": "r.input", "result": "r.result", "error": "r.error", "headers": "r.headers", "text": "r.task"}'::jsonb
+      "input": "r.input", "result": "r.result", "error": "r.error", "headers": "r.headers", "text": "r.task",
+      "failure": "case when r.state = ''FAILURE'' then rowbeat.fingerprint_v1(r.task, r.error) end"}'::jsonb
     else '{"id": "r.id", "schedule": "r.payload->>''schedule''", "unique_key": "r.payload->>''unique_key''", "parent": "(r.payload->>''parent'')::uuid",
       "tag": "case when json_typeof(r.payload->''tags'') = ''array'' then array(select json_array_elements_text(r.payload->''tags'')) end",
       "retry_of": "(r.payload->>''retry_of'')::uuid", "priority": "r.priority", "attempt": "coalesce((r.payload->>''attempt'')::integer, 0)",
@@ -61,7 +62,7 @@ begin
       ask := format('exists (select from (select %s #> array(select jsonb_array_elements_text($1->''where''->%s->''path'')) as j offset 0) y where %s)', col, i, ask);
     elsif field in ('id', 'parent', 'retry_of') then
       ask := case how when 'is' then format('%s = any (%s::uuid[])', col, vals) else format(test, '(' || col || ')::text') end;
-    elsif field in ('task', 'queue', 'worker', 'schedule', 'reason', 'unique_key') then ask := format(test, '(' || col || ')');
+    elsif field in ('task', 'queue', 'worker', 'schedule', 'reason', 'unique_key', 'failure') then ask := format(test, '(' || col || ')');
     elsif field in ('created', 'started', 'finished', 'run_at', 'expires', 'due') then
       ask := case how when 'from' then format('%s >= %s::timestamptz and %s < ($1->''where''->%s->''values''->>1)::timestamptz', col, first, col, i)
         else format('%s%s::timestamptz', format(test, '(' || col || ')'), first) end;

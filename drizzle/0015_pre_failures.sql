@@ -121,20 +121,4 @@ create function rowbeat.clean_failures_v1(older interval) returns void language 
 $$;
 comment on function rowbeat.clean_failures_v1 is 'Forgets what failed longer ago than that.';
 
--- `failure:` in a search: the runs of one group. It is read out of the error, so state and task had better be said beside it. One more field for the functions
--- of drizzle/0011.
-do $$
-declare
-  was text; now text;
-begin
-  was := pg_get_functiondef('rowbeat.search_columns_v1'::regproc);
-  now := replace(was, '"error": "r.error"', '"failure": "case when r.state = ''''FAILURE'''' then rowbeat.fingerprint_v1(r.task, r.error) end", "error": "r.error"');
-  if now = was then raise exception 'search_columns_v1 is another than drizzle/0011 made'; end if;
-  execute now;
-  was := pg_get_functiondef('rowbeat.search_sql_v1'::regproc);
-  now := replace(was, '''reason'', ''unique_key'')', '''reason'', ''unique_key'', ''failure'')');
-  if now = was then raise exception 'search_sql_v1 is another than drizzle/0011 made'; end if;
-  execute now;
-end $$;
-
-revoke execute on function rowbeat.count_failures_between_v1, rowbeat.count_failures_v1, rowbeat.clean_failures_v1 from public;
+revoke execute on function rowbeat.failure_frame_v1, rowbeat.fingerprint_v1, rowbeat.count_failures_between_v1, rowbeat.count_failures_v1, rowbeat.clean_failures_v1 from public;
