@@ -18,7 +18,7 @@ import type { openDatabases, Servers } from './servers.ts'
 type Databases = ReturnType<typeof openDatabases>
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
-const DEADLINE_MS = 900_000
+const DEADLINE_MS = 1_800_000
 
 async function runChild(order: Order): Promise<Metrics> {
   const child = spawn(process.execPath, [CHILD, JSON.stringify(order)], {
