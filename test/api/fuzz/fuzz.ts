@@ -42,7 +42,7 @@ export async function fuzz(
   // A stream that tells of the whole has no end to wait for.
   const operations = operationsOf(document).filter(({ id }) => id !== 'watchLive')
   const random = seeded(seed)
-  const fuzzer = await createFuzzer(world, createOracle(document), document)
+  const fuzzer = await createFuzzer(world, createOracle(document), { document, operations })
   const requests = new Map(operations.map((operation) => [operation, requestsOf(operation, document)]))
   const startedAt = performance.now()
   let heap = 0
@@ -73,7 +73,11 @@ interface Fuzzer {
   readonly accepted: ReadonlySet<string>
 }
 
-async function createFuzzer(world: World, oracle: Oracle, document: Schema): Promise<Fuzzer> {
+async function createFuzzer(
+  world: World,
+  oracle: Oracle,
+  { document, operations }: { document: Schema; operations: readonly Operation[] },
+): Promise<Fuzzer> {
   const result: Fuzzed = {
     sent: { valid: 0, nearly: 0, hostile: 0 },
     accepted: { valid: 0, nearly: 0, hostile: 0 },
@@ -85,6 +89,11 @@ async function createFuzzer(world: World, oracle: Oracle, document: Schema): Pro
   }
   const accepted = new Set<string>()
   const pools = await seedPools(world)
+  /** What answers at an address with an odd part, such as `..`. */
+  const reached = (asked: Operation, url: string): Operation => {
+    const { pathname } = new URL(url, 'http://any')
+    return operations.find(({ method, path }) => method === asked.method && path === pathname) ?? asked
+  }
   const scopeless = (await world.issue(['audit:read'])).key
   const keys = { whole: world.key, none: null, wrong: 'rb_wrong', scopeless }
 
@@ -122,7 +131,9 @@ async function createFuzzer(world: World, oracle: Oracle, document: Schema): Pro
       const isPublic = operation.told.security?.length === 0
       const refusal = oracle.refusal(operation, asked)
       const fault =
-        (isOdd && isPlainRefusal(answer, document) ? null : oracle.fault(operation, answer)) ??
+        (isOdd && isPlainRefusal(answer, document)
+          ? null
+          : oracle.fault(isOdd ? reached(operation, url) : operation, answer)) ??
         (isAccepted && refusal ? `accepted ${refusal}` : null) ??
         (isAccepted && !isPublic && (asked.key === 'none' || asked.key === 'wrong')
           ? 'accepted without a key'
